@@ -1,1 +1,11 @@
-export {};
+export * from "./bucket-role";
+export * from "./gke-node-pool";
+export * from "./gke-workload-identity-cluster";
+export * from "./kuberay-operator";
+export * from "./ray-bucket-access";
+export * from "./ray-cluster";
+export * from "./ray-groups";
+export * from "./ray-network-peer";
+export * from "./ray-platform-stack";
+export * from "./ray-pods";
+export * from "./workload-identity";

@@ -1,0 +1,84 @@
+/** What a taint does to pods that do not tolerate it. */
+export enum GkeTaintEffect {
+  NO_SCHEDULE = "NO_SCHEDULE",
+  PREFER_NO_SCHEDULE = "PREFER_NO_SCHEDULE",
+  NO_EXECUTE = "NO_EXECUTE",
+}
+
+/** A taint on every node of a pool. */
+export interface GkeTaint {
+  readonly key: string;
+  readonly value: string;
+  readonly effect: GkeTaintEffect;
+}
+
+/** Which NVIDIA driver GKE installs on the nodes. */
+export enum GkeGpuDriverVersion {
+  /** The default version of the node's GKE version. */
+  DEFAULT = "DEFAULT",
+  /** The latest that the GKE version offers. */
+  LATEST = "LATEST",
+  /** None: you install one. */
+  INSTALLATION_DISABLED = "INSTALLATION_DISABLED",
+}
+
+/** Nodes of one kind. */
+export interface GkeNodePool {
+  /** Unique in the cluster. */
+  readonly name: string;
+  /** For example `e2-standard-8`, or `ct5lp-hightpu-4t` for TPUs. */
+  readonly machineType: string;
+  /**
+   * Fewest nodes in each zone.
+   * @default 0
+   */
+  readonly minNodeCount?: number;
+  /** Most nodes in each zone. */
+  readonly maxNodeCount: number;
+  /**
+   * Nodes in each zone when the pool is created; ignored afterwards, when the autoscaler decides.
+   * @default - `minNodeCount`
+   */
+  readonly initialNodeCount?: number;
+  /**
+   * Zones of this pool.
+   * @default - the zones of the cluster
+   */
+  readonly zones?: string[];
+  /** @default 100 */
+  readonly diskSizeGb?: number;
+  /**
+   * `pd-standard`, `pd-balanced`, `pd-ssd`, `hyperdisk-balanced`, ...
+   * @default - GKE chooses by the machine type
+   */
+  readonly diskType?: string;
+  /**
+   * Kubernetes labels on the nodes.
+   * @default - none
+   */
+  readonly labels?: { [name: string]: string };
+  /** @default - none, but GKE taints GPU and TPU nodes by itself */
+  readonly taints?: GkeTaint[];
+  /**
+   * Spot VMs: far cheaper, and taken away with 30 seconds' notice.
+   * @default false
+   */
+  readonly spot?: boolean;
+  /**
+   * GPU type, for example `nvidia-l4`.
+   * @default - no GPU
+   */
+  readonly acceleratorType?: string;
+  /**
+   * GPUs on each node.
+   * @default 1
+   */
+  readonly acceleratorCount?: number;
+  /** @default GkeGpuDriverVersion.DEFAULT */
+  readonly gpuDriverVersion?: GkeGpuDriverVersion;
+  /**
+   * Topology of a TPU slice of several hosts, for example `4x4`.
+   * @default - each node is a slice of its own
+   */
+  readonly tpuTopology?: string;
+}

@@ -1,0 +1,472 @@
+import { ContainerCluster } from "@cdktf/provider-google/lib/container-cluster";
+import { ContainerNodePool } from "@cdktf/provider-google/lib/container-node-pool";
+import { ProjectIamMember } from "@cdktf/provider-google/lib/project-iam-member";
+import { ProjectService } from "@cdktf/provider-google/lib/project-service";
+import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
+import { ITerraformDependable, TerraformProvider, TerraformResource } from "cdktf";
+import { Construct, IConstruct } from "constructs";
+import { GkeNodePool } from "./gke-node-pool";
+import { ClusterOfAttributes, ExistingCluster, requireClusterOptions } from "./private/existing-cluster";
+import { GkeClusterBase } from "./private/gke-cluster-base";
+import { fitName } from "./private/names";
+import { nodePoolConfig, requireNodePools } from "./private/node-pools";
+import {
+  CIDR_BLOCK,
+  SERVICE_ACCOUNT_EMAIL,
+  invalid,
+  requireAtLeast,
+  requireAtMostOne,
+  requireName,
+} from "./private/validation";
+
+/** The APIs that the constructs of this library call, Resource Manager first: the provider reads the project by it. */
+const APIS = ["cloudresourcemanager", "compute", "container", "iam", "iamcredentials", "storage"];
+
+/** How early a cluster gets new GKE versions. https://cloud.google.com/kubernetes-engine/docs/concepts/release-channels */
+export enum GkeReleaseChannel {
+  RAPID = "RAPID",
+  REGULAR = "REGULAR",
+  STABLE = "STABLE",
+  EXTENDED = "EXTENDED",
+}
+
+/** A network that may reach the cluster's control plane. */
+export interface GkeAuthorizedNetwork {
+  /** For example `203.0.113.0/24`. */
+  readonly cidrBlock: string;
+  /** @default - no name */
+  readonly displayName?: string;
+}
+
+/** When GKE may upgrade the cluster. */
+export interface GkeMaintenanceWindow {
+  /** Start of the first window, RFC 3339, for example `2026-01-03T02:00:00Z`. */
+  readonly startTime: string;
+  /** End of the first window, RFC 3339. */
+  readonly endTime: string;
+  /** RFC 5545 rule, for example `FREQ=WEEKLY;BYDAY=SA,SU`. */
+  readonly recurrence: string;
+}
+
+/** A GKE cluster with a workload identity pool, ours or not. */
+export interface IGkeWorkloadIdentityCluster extends IConstruct {
+  /** Name of the cluster. */
+  readonly clusterName: string;
+  /** Zone or region, as it was given. */
+  readonly location: string;
+  /** Project id. */
+  readonly project: string;
+  /** Whether GKE manages the nodes. */
+  readonly autopilot: boolean;
+  /** Whether the Ray Operator add-on is on. */
+  readonly rayOperatorAddon: boolean;
+  /** Whether the Cloud Storage FUSE CSI driver is on. */
+  readonly gcsFuseAddon: boolean;
+  /** The Google group whose member groups may be named in RBAC, if any. */
+  readonly securityGroup?: string;
+  /** Host name or address of the API server. */
+  readonly endpoint: string;
+  /** Whether the API server is reached by its DNS endpoint, which accepts only Google identities. */
+  readonly dnsEndpoint: boolean;
+  /** The pool, for example `my-project.svc.id.goog`, known once the cluster exists. */
+  readonly workloadIdentityPool: string;
+  /** The Google provider of the cluster's own resources, if it is not the default one. */
+  readonly googleProvider?: TerraformProvider;
+  /** Provider for Kubernetes objects in the cluster, made on first use. */
+  readonly kubernetesProvider: TerraformProvider;
+  /** Provider for Helm releases in the cluster, made on first use. */
+  readonly helmProvider: TerraformProvider;
+  /** What every Kubernetes object in the cluster must wait for, so that it can be made and, on destroy, removed. */
+  readonly kubernetesDependencies: ITerraformDependable[];
+  /** Command that lets kubectl reach the cluster. */
+  readonly getCredentialsCommand: string;
+  /**
+   * What a resource of a Google API must wait for: the enablement of that API where the cluster enables it.
+   *
+   * @param service for example `storage`
+   */
+  apiDependencies(service: string): ITerraformDependable[];
+}
+
+/** What an owned and an existing cluster are told alike. */
+export interface GkeClusterOptions {
+  /** Name of the cluster. */
+  readonly clusterName: string;
+  /** Zone, for a zonal cluster, or region. */
+  readonly location: string;
+  /** @default - the project of the Google provider */
+  readonly project?: string;
+  /**
+   * Whether GKE manages the nodes.
+   * @default false
+   */
+  readonly autopilot?: boolean;
+  /**
+   * Reach the API server by its DNS endpoint instead of its address. It has a public certificate and Google's access
+   * control in front; tokens of Kubernetes service accounts are refused on it, because google 6.50 has no setting for them.
+   * @default false
+   */
+  readonly dnsEndpoint?: boolean;
+  /**
+   * The Ray Operator add-on: Google hosts the KubeRay operator. `KubeRayOperator.gkeAddon` needs it.
+   * @default false
+   */
+  readonly rayOperatorAddon?: boolean;
+  /**
+   * The Cloud Storage FUSE CSI driver, which mounts buckets into pods. Always on with Autopilot.
+   * @default false
+   */
+  readonly gcsFuseAddon?: boolean;
+  /**
+   * Google Groups for RBAC: the group `gke-security-groups@DOMAIN`, whose member groups may be named in RBAC.
+   * @default - groups cannot be granted anything
+   */
+  readonly securityGroup?: string;
+  /** @default - the default Google provider of the stack */
+  readonly googleProvider?: TerraformProvider;
+  /** @default - a provider made from the cluster's endpoint and the Google provider's token */
+  readonly kubernetesProvider?: TerraformProvider;
+  /** @default - a provider made from the cluster's endpoint and the Google provider's token */
+  readonly helmProvider?: TerraformProvider;
+}
+
+export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
+  /** Required unless `autopilot`. */
+  readonly nodePools?: GkeNodePool[];
+  /**
+   * Zones of the nodes.
+   * @default - the cluster's zone, or three zones of its region
+   */
+  readonly nodeZones?: string[];
+  /**
+   * VPC network: its name, or its self link for a shared VPC.
+   * @default - the network "default" of the project
+   */
+  readonly network?: string;
+  /** @default - the network's subnetwork in the cluster's region */
+  readonly subnetwork?: string;
+  /**
+   * Secondary range of the subnetwork for pods.
+   * @default - GKE makes one
+   */
+  readonly podsRangeName?: string;
+  /**
+   * Secondary range of the subnetwork for Services.
+   * @default - GKE makes one
+   */
+  readonly servicesRangeName?: string;
+  /**
+   * Nodes without public addresses. They then need Cloud NAT, or images from Artifact Registry, to start anything.
+   * @default false
+   */
+  readonly privateNodes?: boolean;
+  /** @default - the control plane's public address answers everybody (who has no credentials is refused) */
+  readonly authorizedNetworks?: GkeAuthorizedNetwork[];
+  /** @default GkeReleaseChannel.REGULAR */
+  readonly releaseChannel?: GkeReleaseChannel;
+  /** @default - GKE chooses the time */
+  readonly maintenanceWindow?: GkeMaintenanceWindow;
+  /**
+   * Enforce the project's Binary Authorization policy on images.
+   * @default false
+   */
+  readonly binaryAuthorization?: boolean;
+  /**
+   * Id of the service account that is made for the nodes.
+   * @default - "<clusterName>-nodes", shortened to 30 characters where needed
+   */
+  readonly nodeServiceAccountId?: string;
+  /**
+   * An existing service account for the nodes. It needs `roles/container.defaultNodeServiceAccount`, which is not granted
+   * to an account that is not ours.
+   * @default - one is made
+   */
+  readonly nodeServiceAccountEmail?: string;
+  /**
+   * Terraform refuses to destroy or replace the cluster while this is on. To destroy it, apply `false` first.
+   * @default true
+   */
+  readonly deletionProtection?: boolean;
+  /**
+   * Labels on the cluster, for example for billing.
+   * @default - { "managed-by": "cdktf-gke-ray" }
+   */
+  readonly resourceLabels?: { [name: string]: string };
+  /**
+   * Enable the Google APIs that this library uses. They stay enabled on destroy.
+   * @default false
+   */
+  readonly enableApis?: boolean;
+  /**
+   * How long the creation, an update or the deletion of the cluster or of a node pool may take.
+   * @default 45
+   */
+  readonly timeoutMinutes?: number;
+}
+
+/** A cluster that is known by its attributes: one that the same stack makes, or one behind a provider of yours. */
+export interface GkeClusterAttributes extends GkeClusterOptions {
+  /** For example `my-project.svc.id.goog`; for a cluster of the same stack the resource's own attribute. */
+  readonly workloadIdentityPool: string;
+  /**
+   * Host name or address of the API server, without `https://`.
+   * @default - not known: `kubernetesProvider` and `helmProvider` must be given
+   */
+  readonly endpoint?: string;
+  /**
+   * Base64-encoded, as GKE answers it.
+   * @default - not known: `kubernetesProvider` and `helmProvider` must be given, unless `dnsEndpoint`
+   */
+  readonly clusterCaCertificate?: string;
+  /**
+   * What Kubernetes objects in the cluster must wait for: its node pools and the IAM of their account.
+   * @default - nothing
+   */
+  readonly kubernetesDependencies?: ITerraformDependable[];
+}
+
+/**
+ * A GKE cluster whose pods act in Google Cloud without keys, with the settings that Ray and a reviewer want: Workload
+ * Identity on every node, VPC-native, Dataplane V2, shielded nodes, a node account with the least rights.
+ */
+export class GkeWorkloadIdentityCluster extends GkeClusterBase {
+  /** A cluster that exists already, looked up by Terraform when it plans. */
+  public static fromClusterName(
+    scope: Construct,
+    id: string,
+    options: GkeClusterOptions,
+  ): IGkeWorkloadIdentityCluster {
+    return new ExistingCluster(scope, id, options);
+  }
+
+  /**
+   * A cluster known by its attributes, for one that the same stack makes by other means (a look-up by name would fail
+   * before it exists), or when a ready-made provider is all there is.
+   */
+  public static fromClusterAttributes(
+    scope: Construct,
+    id: string,
+    attributes: GkeClusterAttributes,
+  ): IGkeWorkloadIdentityCluster {
+    return new ClusterOfAttributes(scope, id, attributes);
+  }
+
+  public readonly clusterName: string;
+  public readonly location: string;
+  public readonly autopilot: boolean;
+  public readonly rayOperatorAddon: boolean;
+  public readonly gcsFuseAddon: boolean;
+  public readonly securityGroup?: string;
+  public readonly kubernetesDependencies: ITerraformDependable[];
+  /** Email of the account that the nodes run as. */
+  public readonly nodeServiceAccountEmail: string;
+  /** The node pools as they were given; none with Autopilot. */
+  public readonly nodePools: GkeNodePool[];
+  /** The cluster itself, for `addOverride` of what is not modelled here. */
+  public readonly resource: TerraformResource;
+  private readonly cluster: ContainerCluster;
+  private readonly apis = new Map<string, ProjectService>();
+  private readonly poolResources = new Map<string, ContainerNodePool>();
+
+  constructor(scope: Construct, id: string, props: GkeWorkloadIdentityClusterProps) {
+    super(scope, id, props);
+    requireClusterOptions(this, props);
+    this.requireOwnOptions(props);
+    this.clusterName = props.clusterName;
+    this.location = props.location;
+    this.autopilot = props.autopilot ?? false;
+    this.rayOperatorAddon = props.rayOperatorAddon ?? false;
+    this.gcsFuseAddon = this.autopilot || (props.gcsFuseAddon ?? false);
+    this.securityGroup = props.securityGroup;
+    this.nodePools = [...(props.nodePools ?? [])];
+
+    if (props.enableApis) this.enableApis(props);
+    const nodeRights: ITerraformDependable[] = [];
+    this.nodeServiceAccountEmail =
+      props.nodeServiceAccountEmail ?? this.createNodeServiceAccount(props, nodeRights);
+    this.cluster = this.createCluster(props);
+    this.resource = this.cluster;
+    this.createNodePools(props, nodeRights);
+
+    const nodes = this.autopilot ? [this.cluster] : [...this.poolResources.values()];
+    this.kubernetesDependencies = [...nodes, ...nodeRights];
+  }
+
+  public get endpoint(): string {
+    return this.dnsEndpoint
+      ? this.cluster.controlPlaneEndpointsConfig.dnsEndpointConfig.endpoint
+      : this.cluster.endpoint;
+  }
+
+  /** Read from the cluster, so that what names the pool waits until it exists. */
+  public get workloadIdentityPool(): string {
+    return this.cluster.workloadIdentityConfig.workloadPool;
+  }
+
+  /**
+   * The resource of a node pool, for `addOverride` of what is not modelled here.
+   *
+   * @throws if there is no pool of that name
+   */
+  public nodePoolResource(name: string): TerraformResource {
+    const pool = this.poolResources.get(name);
+    if (pool === undefined) {
+      throw invalid(this, "name", `be one of ${[...this.poolResources.keys()].join(", ")}`, name);
+    }
+    return pool;
+  }
+
+  public override apiDependencies(service: string): ITerraformDependable[] {
+    const api = this.apis.get(service);
+    return api === undefined ? [] : [api];
+  }
+
+  protected get encodedCaCertificate(): string {
+    return this.cluster.masterAuth.clusterCaCertificate;
+  }
+
+  private requireOwnOptions(props: GkeWorkloadIdentityClusterProps): void {
+    requireNodePools(this, props.nodePools, props.autopilot ?? false);
+    requireAtMostOne(this, {
+      nodeServiceAccountEmail: props.nodeServiceAccountEmail,
+      nodeServiceAccountId: props.nodeServiceAccountId,
+    });
+    requireName(this, "nodeServiceAccountEmail", props.nodeServiceAccountEmail, SERVICE_ACCOUNT_EMAIL);
+    props.authorizedNetworks?.forEach(({ cidrBlock }, index) =>
+      requireName(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock, CIDR_BLOCK),
+    );
+    requireAtLeast(this, "timeoutMinutes", props.timeoutMinutes, 1);
+  }
+
+  private enableApis(props: GkeWorkloadIdentityClusterProps): void {
+    for (const service of APIS) {
+      const first = this.apis.get(APIS[0]);
+      const api = new ProjectService(this, `api-${service}`, {
+        service: `${service}.googleapis.com`,
+        project: props.project,
+        disableOnDestroy: false,
+        dependsOn: first === undefined ? undefined : [first],
+        provider: props.googleProvider,
+      });
+      this.apis.set(service, api);
+    }
+  }
+
+  private createNodeServiceAccount(
+    props: GkeWorkloadIdentityClusterProps,
+    nodeRights: ITerraformDependable[],
+  ): string {
+    const account = new ServiceAccount(this, "node-service-account", {
+      accountId: props.nodeServiceAccountId ?? fitName(`${props.clusterName}-nodes`, 30),
+      displayName: `Nodes of the GKE cluster ${props.clusterName}`,
+      project: props.project,
+      dependsOn: this.apiDependencies("iam"),
+      provider: props.googleProvider,
+    });
+    const role = new ProjectIamMember(this, "node-service-account-role", {
+      project: this.project,
+      role: "roles/container.defaultNodeServiceAccount",
+      member: account.member,
+      dependsOn: this.apiDependencies("cloudresourcemanager"),
+      provider: props.googleProvider,
+    });
+    nodeRights.push(role);
+    return account.email;
+  }
+
+  private createCluster(props: GkeWorkloadIdentityClusterProps): ContainerCluster {
+    const timeout = `${props.timeoutMinutes ?? 45}m`;
+    return new ContainerCluster(this, "cluster", {
+      name: props.clusterName,
+      location: props.location,
+      project: props.project,
+      nodeLocations: props.nodeZones,
+      network: props.network,
+      subnetwork: props.subnetwork,
+      networkingMode: "VPC_NATIVE",
+      ipAllocationPolicy: {
+        // Said so that the block is there at all: an empty one would be left out.
+        stackType: "IPV4",
+        clusterSecondaryRangeName: props.podsRangeName,
+        servicesSecondaryRangeName: props.servicesRangeName,
+      },
+      releaseChannel: { channel: props.releaseChannel ?? GkeReleaseChannel.REGULAR },
+      deletionProtection: props.deletionProtection ?? true,
+      resourceLabels: props.resourceLabels ?? { "managed-by": "cdktf-gke-ray" },
+      masterAuth: { clientCertificateConfig: { issueClientCertificate: false } },
+      privateClusterConfig: props.privateNodes ? { enablePrivateNodes: true } : undefined,
+      masterAuthorizedNetworksConfig: props.authorizedNetworks && {
+        cidrBlocks: props.authorizedNetworks.map(({ cidrBlock, displayName }) => ({
+          cidrBlock,
+          displayName,
+        })),
+      },
+      controlPlaneEndpointsConfig: props.dnsEndpoint
+        ? { dnsEndpointConfig: { allowExternalTraffic: true } }
+        : undefined,
+      maintenancePolicy: props.maintenanceWindow && { recurringWindow: { ...props.maintenanceWindow } },
+      authenticatorGroupsConfig: props.securityGroup ? { securityGroup: props.securityGroup } : undefined,
+      binaryAuthorization: props.binaryAuthorization
+        ? { evaluationMode: "PROJECT_SINGLETON_POLICY_ENFORCE" }
+        : undefined,
+      addonsConfig: this.addonsConfig(),
+      ...(this.autopilot ? this.autopilotConfig() : this.standardConfig()),
+      timeouts: { create: timeout, update: timeout, delete: timeout },
+      // Nodes are the node pools' business once the cluster exists; a change here would replace the cluster.
+      lifecycle: { ignoreChanges: ["initial_node_count"] },
+      dependsOn: [...this.apiDependencies("container"), ...this.apiDependencies("compute")],
+      provider: props.googleProvider,
+    });
+  }
+
+  private addonsConfig() {
+    const gcsFuseCsiDriverConfig = this.gcsFuseAddon && !this.autopilot ? { enabled: true } : undefined;
+    const rayOperatorConfig = this.rayOperatorAddon ? [{ enabled: true }] : undefined;
+    return gcsFuseCsiDriverConfig || rayOperatorConfig
+      ? { gcsFuseCsiDriverConfig, rayOperatorConfig }
+      : undefined;
+  }
+
+  /** What Autopilot always has, such as the pool and Dataplane V2, is left out: the provider refuses part of it. */
+  private autopilotConfig() {
+    return {
+      enableAutopilot: true,
+      clusterAutoscaling: {
+        autoProvisioningDefaults: {
+          serviceAccount: this.nodeServiceAccountEmail,
+          oauthScopes: ["https://www.googleapis.com/auth/cloud-platform"],
+        },
+      },
+    };
+  }
+
+  private standardConfig() {
+    return {
+      // GKE cannot make a cluster without a pool, so one is made and removed again; ours are resources of their own.
+      removeDefaultNodePool: true,
+      initialNodeCount: 1,
+      workloadIdentityConfig: { workloadPool: `${this.project}.svc.id.goog` },
+      // Dataplane V2 enforces network policies by itself; the older engine must then be off.
+      datapathProvider: "ADVANCED_DATAPATH",
+      networkPolicy: { enabled: false },
+      enableIntranodeVisibility: true,
+      enableShieldedNodes: true,
+    };
+  }
+
+  private createNodePools(props: GkeWorkloadIdentityClusterProps, nodeRights: ITerraformDependable[]): void {
+    const timeout = `${props.timeoutMinutes ?? 45}m`;
+    for (const pool of this.nodePools) {
+      const resource = new ContainerNodePool(this, `pool-${pool.name}`, {
+        ...nodePoolConfig(pool, this.nodeServiceAccountEmail),
+        cluster: this.cluster.name,
+        location: props.location,
+        project: props.project,
+        timeouts: { create: timeout, update: timeout, delete: timeout },
+        dependsOn: nodeRights,
+        provider: props.googleProvider,
+      });
+      this.poolResources.set(pool.name, resource);
+    }
+  }
+}

@@ -1,0 +1,279 @@
+import { Release } from "@cdktf/provider-helm/lib/release";
+import { JobV1 } from "@cdktf/provider-kubernetes/lib/job-v1";
+import { Fn, ITerraformDependable, TerraformResource } from "cdktf";
+import { Construct, IConstruct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { useNamespace } from "./private/namespaces";
+import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
+import { DEFAULT_RAY_IMAGE } from "./private/versions";
+import { DNS_LABEL, KUBERAY_VERSION, invalid, requireAtLeast, requireName } from "./private/validation";
+import { RayNetworkPeer } from "./ray-network-peer";
+
+/** The chart version that this library is rehearsed with. */
+const DEFAULT_CHART_VERSION = "1.6.2";
+
+const KUBERAY_REPOSITORY = "https://ray-project.github.io/kuberay-helm/";
+
+/** Waits, inside the cluster, until its API server knows RayClusters. Reading what is served needs no role. */
+const WAIT_FOR_RAY_API = `
+import json, ssl, time, urllib.request
+account = "/var/run/secrets/kubernetes.io/serviceaccount"
+tls = ssl.create_default_context(cafile=account + "/ca.crt")
+while True:
+    try:
+        token = open(account + "/token").read()
+        request = urllib.request.Request(
+            "https://kubernetes.default.svc/apis/ray.io/v1", headers={"Authorization": "Bearer " + token})
+        served = [r["name"] for r in json.load(urllib.request.urlopen(request, context=tls, timeout=10))["resources"]]
+        if "rayclusters" in served:
+            break
+        print("ray.io/v1 serves", served, flush=True)
+    except OSError as error:
+        print("waiting for ray.io/v1:", error, flush=True)
+    time.sleep(2)
+print("ray.io/v1 is served")
+`.trim();
+
+/** The KubeRay operator of a cluster, ours or not. */
+export interface IKubeRayOperator extends IConstruct {
+  /** Where it runs. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /** Version of KubeRay, for example `1.6.2`; none where it is not known, and then only what all versions know is used. */
+  readonly kuberayVersion?: string;
+  /** From where the operator reaches Ray pods. */
+  readonly networkPeer: RayNetworkPeer;
+  /** What a RayCluster waits for: the operator ready and its types served. */
+  readonly rayClusterDependencies: ITerraformDependable[];
+}
+
+export interface KubeRayAddonProps {
+  /** A cluster with `rayOperatorAddon`. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /**
+   * Version of KubeRay that Google runs. It is Google's choice and may change; a Ray pod's annotation
+   * `ray.io/kuberay-version` tells.
+   * @default - not known
+   */
+  readonly kuberayVersion?: string;
+  /**
+   * Image for the Job that waits for the add-on: anything with python3.
+   * @default - the default Ray image, which the nodes pull anyway
+   */
+  readonly gateImage?: string;
+  /**
+   * Namespace of that Job. It must exist.
+   * @default default
+   */
+  readonly gateNamespace?: string;
+  /**
+   * How long the add-on may take to be ready after the first node.
+   * @default 20
+   */
+  readonly timeoutMinutes?: number;
+}
+
+export interface KubeRayChartProps {
+  /** A cluster without the Ray Operator add-on. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /**
+   * Version of the chart, and of KubeRay.
+   * @default 1.6.2
+   */
+  readonly kuberayVersion?: string;
+  /**
+   * Namespace of the operator, made here.
+   * @default kuberay-operator
+   */
+  readonly namespace?: string;
+  /**
+   * Whether to make the namespace.
+   * @default true
+   */
+  readonly createNamespace?: boolean;
+  /**
+   * Chart repository; the Helm provider loads the chart from it at every plan. An `oci://` address works too.
+   * @default https://ray-project.github.io/kuberay-helm/
+   */
+  readonly repository?: string;
+  /**
+   * Name of the chart in the repository, or path of a chart archive with no repository.
+   * @default kuberay-operator
+   */
+  readonly chart?: string;
+  /**
+   * Values for the chart, for what is not modelled here.
+   * @default - the chart's own
+   */
+  readonly values?: { [key: string]: any };
+}
+
+export interface ExistingKubeRayOperatorProps {
+  /** Where the operator runs. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /**
+   * Version of KubeRay.
+   * @default - not known: only what every version from 1.3 on knows is used
+   */
+  readonly kuberayVersion?: string;
+  /**
+   * Namespace of the operator.
+   * @default kuberay-operator
+   */
+  readonly namespace?: string;
+}
+
+/** The KubeRay operator, which makes pods of RayClusters: Google's add-on, the upstream chart, or one that is there already. */
+export abstract class KubeRayOperator extends Construct implements IKubeRayOperator {
+  /**
+   * The operator that Google hosts. Nothing tells Terraform when the add-on is ready, so a Job in the cluster waits for it.
+   *
+   * @throws if the cluster does not have the add-on
+   */
+  public static gkeAddon(scope: Construct, id: string, props: KubeRayAddonProps): KubeRayOperator {
+    return new GkeAddonOperator(scope, id, props);
+  }
+
+  /**
+   * The upstream Helm chart.
+   *
+   * @throws if the cluster has the add-on, which would fight over the same types
+   */
+  public static chart(scope: Construct, id: string, props: KubeRayChartProps): KubeRayOperator {
+    return new ChartOperator(scope, id, props);
+  }
+
+  /** An operator that runs in the cluster already. */
+  public static existing(scope: Construct, id: string, props: ExistingKubeRayOperatorProps): KubeRayOperator {
+    return new ExistingOperator(scope, id, props);
+  }
+
+  public readonly cluster: IGkeWorkloadIdentityCluster;
+  public readonly kuberayVersion?: string;
+  public abstract readonly networkPeer: RayNetworkPeer;
+  public abstract readonly rayClusterDependencies: ITerraformDependable[];
+  /** The Helm release or the gate's Job, for `addOverride` of what is not modelled here; none for an existing operator. */
+  public abstract readonly resource?: TerraformResource;
+
+  protected constructor(
+    scope: Construct,
+    id: string,
+    cluster: IGkeWorkloadIdentityCluster,
+    kuberayVersion: string | undefined,
+  ) {
+    super(scope, id);
+    requireName(this, "kuberayVersion", kuberayVersion, KUBERAY_VERSION);
+    this.cluster = cluster;
+    this.kuberayVersion = kuberayVersion;
+  }
+}
+
+class GkeAddonOperator extends KubeRayOperator {
+  /** Google's control plane reaches pods through the konnectivity agents. */
+  public readonly networkPeer = { namespace: "kube-system", podLabels: { "k8s-app": "konnectivity-agent" } };
+  public readonly rayClusterDependencies: ITerraformDependable[];
+  public readonly resource: TerraformResource;
+
+  constructor(scope: Construct, id: string, props: KubeRayAddonProps) {
+    super(scope, id, props.cluster, props.kuberayVersion);
+    requireName(this, "gateNamespace", props.gateNamespace, DNS_LABEL);
+    requireAtLeast(this, "timeoutMinutes", props.timeoutMinutes, 1);
+    if (!props.cluster.rayOperatorAddon) {
+      throw invalid(this, "cluster", `have 'rayOperatorAddon' on (${props.cluster.node.path} does not)`);
+    }
+    const timeoutMinutes = props.timeoutMinutes ?? 20;
+    this.resource = new JobV1(this, "gate", {
+      metadata: {
+        name: "ray-operator-addon-gate",
+        namespace: props.gateNamespace ?? "default",
+        labels: { "app.kubernetes.io/name": "ray-operator-addon-gate" },
+      },
+      spec: {
+        activeDeadlineSeconds: timeoutMinutes * 60,
+        template: {
+          metadata: { labels: { "app.kubernetes.io/name": "ray-operator-addon-gate" } },
+          spec: {
+            restartPolicy: "Never",
+            securityContext: POD_SECURITY_CONTEXT,
+            container: [
+              {
+                name: "gate",
+                image: props.gateImage ?? DEFAULT_RAY_IMAGE,
+                command: ["python3", "-c", WAIT_FOR_RAY_API],
+                resources: {
+                  requests: { cpu: "50m", memory: "64Mi" },
+                  limits: { cpu: "250m", memory: "128Mi" },
+                },
+                securityContext: CONTAINER_SECURITY_CONTEXT,
+              },
+            ],
+          },
+        },
+      },
+      waitForCompletion: true,
+      timeouts: { create: `${timeoutMinutes + 1}m` },
+      // A gate that was passed need not be passed again, whatever a later version of it, or Autopilot, writes there.
+      lifecycle: { ignoreChanges: ["spec"] },
+      dependsOn: props.cluster.kubernetesDependencies,
+      provider: props.cluster.kubernetesProvider,
+    });
+    this.rayClusterDependencies = [this.resource];
+  }
+}
+
+class ChartOperator extends KubeRayOperator {
+  public readonly networkPeer: RayNetworkPeer;
+  public readonly rayClusterDependencies: ITerraformDependable[];
+  public readonly resource: TerraformResource;
+
+  constructor(scope: Construct, id: string, props: KubeRayChartProps) {
+    const kuberayVersion = props.kuberayVersion ?? DEFAULT_CHART_VERSION;
+    super(scope, id, props.cluster, kuberayVersion);
+    if (props.cluster.rayOperatorAddon) {
+      throw invalid(
+        this,
+        "cluster",
+        `not have 'rayOperatorAddon' on (${props.cluster.node.path} does): both would own the same types`,
+      );
+    }
+    const namespace = props.namespace ?? "kuberay-operator";
+    const dependencies = useNamespace(this, {
+      namespace,
+      createNamespace: props.createNamespace,
+      provider: props.cluster.kubernetesProvider,
+      dependencies: props.cluster.kubernetesDependencies,
+    });
+    this.networkPeer = { namespace, podLabels: { "app.kubernetes.io/name": "kuberay-operator" } };
+    this.resource = new Release(this, "release", {
+      name: "kuberay-operator",
+      namespace,
+      repository: props.repository ?? (props.chart === undefined ? KUBERAY_REPOSITORY : undefined),
+      chart: props.chart ?? "kuberay-operator",
+      version: kuberayVersion,
+      values: props.values ? [Fn.jsonencode(props.values)] : undefined,
+      // A release that Terraform lost sight of is taken over instead of failing; safe only with a version.
+      upgradeInstall: true,
+      atomic: true,
+      wait: true,
+      timeout: 600,
+      maxHistory: 10,
+      dependsOn: [...dependencies, ...props.cluster.kubernetesDependencies],
+      provider: props.cluster.helmProvider,
+    });
+    this.rayClusterDependencies = [this.resource];
+  }
+}
+
+class ExistingOperator extends KubeRayOperator {
+  public readonly networkPeer: RayNetworkPeer;
+  public readonly rayClusterDependencies: ITerraformDependable[] = [];
+  public readonly resource = undefined;
+
+  constructor(scope: Construct, id: string, props: ExistingKubeRayOperatorProps) {
+    super(scope, id, props.cluster, props.kuberayVersion);
+    requireName(this, "namespace", props.namespace, DNS_LABEL);
+    this.networkPeer = {
+      namespace: props.namespace ?? "kuberay-operator",
+      podLabels: { "app.kubernetes.io/name": "kuberay-operator" },
+    };
+  }
+}

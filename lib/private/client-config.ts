@@ -1,0 +1,18 @@
+import { DataGoogleClientConfig } from "@cdktf/provider-google/lib/data-google-client-config";
+import { TerraformProvider, TerraformStack } from "cdktf";
+import { IConstruct } from "constructs";
+
+/**
+ * What a Google provider knows of itself: its project and its access token. One data source serves all constructs of a
+ * stack that use the same provider.
+ */
+export function googleClientConfig(
+  scope: IConstruct,
+  googleProvider?: TerraformProvider,
+): DataGoogleClientConfig {
+  const stack = TerraformStack.of(scope);
+  const alias = googleProvider?.alias;
+  const id = alias === undefined ? "google-client" : `google-client-${alias}`;
+  const existing = stack.node.tryFindChild(id) as DataGoogleClientConfig | undefined;
+  return existing ?? new DataGoogleClientConfig(stack, id, { provider: googleProvider });
+}

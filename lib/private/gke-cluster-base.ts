@@ -1,0 +1,93 @@
+import { HelmProvider } from "@cdktf/provider-helm/lib/provider";
+import { KubernetesProvider } from "@cdktf/provider-kubernetes/lib/provider";
+import { Fn, ITerraformDependable, TerraformProvider } from "cdktf";
+import { Construct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import { googleClientConfig } from "./client-config";
+import { uniqueName } from "./names";
+
+/** Annotations that GKE writes on objects of ours; without this every plan would want to remove them. */
+const GKE_ANNOTATIONS = ["^autopilot\\.gke\\.io\\/.*", "^cloud\\.google\\.com\\/.*", "^iam\\.gke\\.io\\/.*"];
+
+export interface GkeClusterBaseProps {
+  readonly project?: string;
+  readonly dnsEndpoint?: boolean;
+  readonly googleProvider?: TerraformProvider;
+  readonly kubernetesProvider?: TerraformProvider;
+  readonly helmProvider?: TerraformProvider;
+}
+
+/** How to reach an API server, as both providers want it. */
+interface Connection {
+  readonly host: string;
+  readonly token: string;
+  readonly clusterCaCertificate?: string;
+}
+
+/** What an owned and an existing cluster share: the project, the providers and the commands. */
+export abstract class GkeClusterBase extends Construct implements IGkeWorkloadIdentityCluster {
+  public abstract readonly clusterName: string;
+  public abstract readonly location: string;
+  public abstract readonly autopilot: boolean;
+  public abstract readonly rayOperatorAddon: boolean;
+  public abstract readonly gcsFuseAddon: boolean;
+  public abstract readonly securityGroup?: string;
+  public abstract readonly workloadIdentityPool: string;
+  public abstract readonly endpoint: string;
+  public abstract readonly kubernetesDependencies: ITerraformDependable[];
+  public readonly googleProvider?: TerraformProvider;
+  public readonly dnsEndpoint: boolean;
+  private readonly givenProject?: string;
+  private givenKubernetesProvider?: TerraformProvider;
+  private givenHelmProvider?: TerraformProvider;
+
+  constructor(scope: Construct, id: string, props: GkeClusterBaseProps) {
+    super(scope, id);
+    this.givenProject = props.project;
+    this.dnsEndpoint = props.dnsEndpoint ?? false;
+    this.googleProvider = props.googleProvider;
+    this.givenKubernetesProvider = props.kubernetesProvider;
+    this.givenHelmProvider = props.helmProvider;
+  }
+
+  /** Base64-encoded, as Google answers it; not there on the DNS endpoint, whose certificate is a public one. */
+  protected abstract get encodedCaCertificate(): string;
+
+  public get project(): string {
+    return this.givenProject ?? googleClientConfig(this, this.googleProvider).project;
+  }
+
+  public get kubernetesProvider(): TerraformProvider {
+    this.givenKubernetesProvider ??= new KubernetesProvider(this, "kubernetes", {
+      alias: uniqueName(this),
+      ...this.connection(),
+      ignoreAnnotations: GKE_ANNOTATIONS,
+    });
+    return this.givenKubernetesProvider;
+  }
+
+  public get helmProvider(): TerraformProvider {
+    this.givenHelmProvider ??= new HelmProvider(this, "helm", {
+      alias: uniqueName(this),
+      kubernetes: this.connection(),
+    });
+    return this.givenHelmProvider;
+  }
+
+  public get getCredentialsCommand(): string {
+    const endpoint = this.dnsEndpoint ? " --dns-endpoint" : "";
+    return `gcloud container clusters get-credentials ${this.clusterName} --location ${this.location} --project ${this.project}${endpoint}`;
+  }
+
+  public apiDependencies(_service: string): ITerraformDependable[] {
+    return [];
+  }
+
+  private connection(): Connection {
+    return {
+      host: `https://${this.endpoint}`,
+      token: googleClientConfig(this, this.googleProvider).accessToken,
+      clusterCaCertificate: this.dnsEndpoint ? undefined : Fn.base64decode(this.encodedCaCertificate),
+    };
+  }
+}

@@ -1,0 +1,31 @@
+import { createHash } from "node:crypto";
+import { TerraformStack } from "cdktf";
+import { IConstruct } from "constructs";
+
+/** The path of a construct below its stack: stable when the stack or the app is renamed. */
+export function pathInStack(construct: IConstruct): string {
+  const stack = TerraformStack.of(construct).node.path;
+  return construct.node.path.slice(stack.length).replace(/^\//, "");
+}
+
+/** A few characters that tell two long or nested names apart. */
+export function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 6);
+}
+
+/**
+ * Something to tell a construct from others in one Terraform stack, from its path: the path itself where that is one
+ * plain word, else its last part with a hash.
+ */
+export function uniqueName(construct: IConstruct): string {
+  const path = pathInStack(construct);
+  if (/^[A-Za-z][A-Za-z0-9_-]*$/.test(path)) return path;
+  const last = construct.node.id.replace(/[^A-Za-z0-9_-]/g, "-").replace(/^[^A-Za-z]+/, "");
+  return `${last || "c"}-${shortHash(path)}`;
+}
+
+/** Cuts a name to a length; what is cut off stays distinguishable by a hash. */
+export function fitName(name: string, maxLength: number): string {
+  if (name.length <= maxLength) return name;
+  return `${name.slice(0, maxLength - 7).replace(/-+$/, "")}-${shortHash(name)}`;
+}

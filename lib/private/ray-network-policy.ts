@@ -1,0 +1,80 @@
+import {
+  NetworkPolicyV1,
+  NetworkPolicyV1SpecIngress,
+  networkPolicyV1SpecIngressToTerraform,
+} from "@cdktf/provider-kubernetes/lib/network-policy-v1";
+import { ITerraformDependable, Lazy } from "cdktf";
+import { Construct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import { RayNetworkPeer } from "../ray-network-peer";
+import { CIDR_BLOCK, DNS_LABEL, invalid, requireInteger, requireName } from "./validation";
+
+const DASHBOARD_PORT = 8265;
+
+export interface RayNetworkPolicyProps {
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  readonly namespace: string;
+  readonly rayClusterName: string;
+  readonly operatorPeer: RayNetworkPeer;
+  /** Asked for at synth. */
+  readonly peers: () => RayNetworkPeer[];
+  readonly dependencies: ITerraformDependable[];
+}
+
+/** Lets the Ray cluster's own pods and the operator in on every port, chosen peers on theirs, and nobody else. */
+export function rayNetworkPolicy(
+  scope: Construct,
+  id: string,
+  props: RayNetworkPolicyProps,
+): NetworkPolicyV1 {
+  const ownPods = { podSelector: { matchLabels: { "ray.io/cluster": props.rayClusterName } } };
+  const ingress = (): NetworkPolicyV1SpecIngress[] => [
+    { from: [ownPods, peerSelector(props.operatorPeer)] },
+    ...props.peers().map((peer) => ({
+      from: [peerSelector(peer)],
+      ports: (peer.ports ?? [DASHBOARD_PORT]).map((port) => ({ port: `${port}`, protocol: "TCP" })),
+    })),
+  ];
+  return new NetworkPolicyV1(scope, id, {
+    metadata: { name: `${props.rayClusterName}-ray`, namespace: props.namespace },
+    spec: {
+      podSelector: ownPods.podSelector,
+      policyTypes: ["Ingress"],
+      ingress: Lazy.anyValue({
+        produce: () => ingress().map((rule) => networkPolicyV1SpecIngressToTerraform(rule)),
+      }),
+    },
+    dependsOn: props.dependencies,
+    provider: props.cluster.kubernetesProvider,
+  });
+}
+
+/** @throws if the peer names both pods and an address range, or neither a port nor a name that can be */
+export function requireNetworkPeer(scope: Construct, property: string, peer: RayNetworkPeer): void {
+  requireName(scope, `${property}.namespace`, peer.namespace, DNS_LABEL);
+  requireName(scope, `${property}.cidrBlock`, peer.cidrBlock, CIDR_BLOCK);
+  if (peer.cidrBlock !== undefined && (peer.namespace ?? peer.podLabels) !== undefined) {
+    throw invalid(
+      scope,
+      `${property}.cidrBlock`,
+      "not be given together with 'namespace' or 'podLabels'",
+      peer.cidrBlock,
+    );
+  }
+  if (peer.cidrBlock === undefined && peer.namespace === undefined && peer.podLabels === undefined) {
+    throw invalid(scope, property, "have 'namespace', 'podLabels' or 'cidrBlock'", peer);
+  }
+  if (peer.ports?.length === 0)
+    throw invalid(scope, `${property}.ports`, "name at least one port", peer.ports);
+  peer.ports?.forEach((port, index) => requireInteger(scope, `${property}.ports[${index}]`, port, 1, 65535));
+}
+
+function peerSelector(peer: RayNetworkPeer) {
+  if (peer.cidrBlock !== undefined) return { ipBlock: { cidr: peer.cidrBlock } };
+  return {
+    namespaceSelector: peer.namespace
+      ? { matchLabels: { "kubernetes.io/metadata.name": peer.namespace } }
+      : undefined,
+    podSelector: peer.podLabels ? { matchLabels: peer.podLabels } : undefined,
+  };
+}

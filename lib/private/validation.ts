@@ -1,0 +1,199 @@
+import { Token } from "cdktf";
+import { IConstruct } from "constructs";
+
+/** What a name may look like, with the page that says so. */
+interface NamingRule {
+  readonly pattern: RegExp;
+  readonly maxLength: number;
+  /** Completes the sentence "'x' must be ...". */
+  readonly description: string;
+}
+
+/** https://cloud.google.com/resource-manager/docs/creating-managing-projects */
+export const PROJECT_ID: NamingRule = {
+  pattern: /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+  maxLength: 100,
+  description:
+    "a project id: 6 to 30 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen",
+};
+
+/** https://cloud.google.com/compute/docs/regions-zones */
+export const LOCATION: NamingRule = {
+  pattern: /^[a-z]+(-[a-z]+)+[0-9]+(-[a-z0-9]+)?$/,
+  maxLength: 63,
+  description: 'a zone such as "us-west1-b" or a region such as "us-west1"',
+};
+
+/** https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters (field `name`) */
+export const CLUSTER_NAME: NamingRule = {
+  pattern: /^[a-z]([a-z0-9-]*[a-z0-9])?$/,
+  maxLength: 40,
+  description:
+    "1 to 40 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen",
+};
+
+/** https://cloud.google.com/iam/docs/service-accounts-create */
+export const SERVICE_ACCOUNT_ID: NamingRule = {
+  pattern: /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+  maxLength: 30,
+  description:
+    "6 to 30 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen",
+};
+
+/** https://cloud.google.com/iam/docs/service-account-types */
+export const SERVICE_ACCOUNT_EMAIL: NamingRule = {
+  pattern: /^[a-z0-9.-]+@[a-z0-9.-]+\.gserviceaccount\.com$/,
+  maxLength: 254,
+  description: 'the email of a Google service account, such as "name@project-id.iam.gserviceaccount.com"',
+};
+
+/** https://cloud.google.com/kubernetes-engine/docs/how-to/google-groups-rbac */
+export const SECURITY_GROUP: NamingRule = {
+  pattern: /^gke-security-groups@[a-z0-9.-]+$/,
+  maxLength: 254,
+  description: 'the group "gke-security-groups@DOMAIN", which GKE asks for by that very name',
+};
+
+/** https://cloud.google.com/kubernetes-engine/docs/how-to/authorized-networks */
+export const CIDR_BLOCK: NamingRule = {
+  pattern: /^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$|^[0-9a-f:]+\/\d{1,3}$/,
+  maxLength: 49,
+  description: 'an address range such as "203.0.113.0/24"',
+};
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
+export const DNS_LABEL: NamingRule = {
+  pattern: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+  maxLength: 63,
+  description:
+    "a DNS label: 1 to 63 lower-case letters, digits or hyphens, starting and ending with a letter or digit",
+};
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names */
+export const DNS_SUBDOMAIN: NamingRule = {
+  pattern: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+  maxLength: 253,
+  description:
+    "a DNS subdomain: 1 to 253 lower-case letters, digits, hyphens or dots, starting and ending with a letter or digit",
+};
+
+/**
+ * KubeRay's own limit is for the Services and Pods that it names after the cluster; Helm has the same limit for the release.
+ * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/validation.go
+ */
+export const RAY_CLUSTER_NAME: NamingRule = {
+  pattern: /^[a-z]([a-z0-9-]*[a-z0-9])?$/,
+  maxLength: 53,
+  description:
+    "1 to 53 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen",
+};
+
+/** https://github.com/ray-project/ray/releases */
+export const RAY_VERSION: NamingRule = {
+  pattern: /^\d+\.\d+\.\d+([.-]?[a-z0-9]+)*$/,
+  maxLength: 40,
+  description: 'a Ray version such as "2.60.0"',
+};
+
+/** https://github.com/ray-project/kuberay/releases */
+export const KUBERAY_VERSION: NamingRule = {
+  pattern: /^\d+\.\d+\.\d+(-[a-z0-9.]+)?$/,
+  maxLength: 40,
+  description: 'a KubeRay version such as "1.6.2"',
+};
+
+/**
+ * The error of a property that cannot stand.
+ *
+ * @param property path of the property as the user wrote it, e.g. `workerGroups[1].maxReplicas`
+ * @param requirement completes "'property' must ..."
+ * @param got the value; left out when the value says nothing
+ */
+export function invalid(scope: IConstruct, property: string, requirement: string, got?: unknown): Error {
+  const value = got === undefined ? "" : `, got ${JSON.stringify(got)}`;
+  return new Error(`'${property}' must ${requirement}${value} (at ${scope.node.path})`);
+}
+
+/** Whether Terraform only knows the value later; such a value is never judged at synth. */
+function isUnknown(value: unknown): boolean {
+  return value === undefined || Token.isUnresolved(value);
+}
+
+export function requireName(
+  scope: IConstruct,
+  property: string,
+  value: string | undefined,
+  rule: NamingRule,
+): void {
+  if (isUnknown(value)) return;
+  if (value!.length > rule.maxLength || !rule.pattern.test(value!)) {
+    throw invalid(scope, property, `be ${rule.description}`, value);
+  }
+}
+
+/** Requires a whole number between `minimum` and, when given, `maximum`. */
+export function requireInteger(
+  scope: IConstruct,
+  property: string,
+  value: number | undefined,
+  minimum: number,
+  maximum?: number,
+): void {
+  if (isUnknown(value)) return;
+  if (!Number.isInteger(value) || value! < minimum || (maximum !== undefined && value! > maximum)) {
+    const range = maximum === undefined ? `of at least ${minimum}` : `between ${minimum} and ${maximum}`;
+    throw invalid(scope, property, `be a whole number ${range}`, value);
+  }
+}
+
+/** Requires a number of at least `minimum`, in the unit that the property's name says. */
+export function requireAtLeast(
+  scope: IConstruct,
+  property: string,
+  value: number | undefined,
+  minimum: number,
+  bound = `${minimum}`,
+): void {
+  if (isUnknown(value) || Token.isUnresolved(minimum)) return;
+  if (!Number.isFinite(value) || value! < minimum) {
+    throw invalid(scope, property, `be at least ${bound}`, value);
+  }
+}
+
+/**
+ * Requires a bucket name that Cloud Storage accepts.
+ *
+ * https://cloud.google.com/storage/docs/buckets#naming
+ */
+export function requireBucketName(scope: IConstruct, property: string, value: string): void {
+  if (isUnknown(value)) return;
+  const problem = bucketNameProblem(value);
+  if (problem !== undefined) throw invalid(scope, property, problem, value);
+}
+
+function bucketNameProblem(name: string): string | undefined {
+  if (!/^[a-z0-9._-]*$/.test(name)) {
+    return "have only lower-case letters, digits, hyphens, underscores and dots";
+  }
+  const dotted = name.includes(".");
+  if (name.length < 3 || name.length > (dotted ? 222 : 63)) {
+    return dotted ? "have 3 to 222 characters" : "have 3 to 63 characters";
+  }
+  if (dotted && name.split(".").some((part) => part.length === 0 || part.length > 63)) {
+    return "have 1 to 63 characters between its dots";
+  }
+  if (!/^[a-z0-9].*[a-z0-9]$/.test(name)) return "start and end with a letter or digit";
+  if (/^\d+\.\d+\.\d+\.\d+$/.test(name)) return "not look like an IP address";
+  if (name.startsWith("goog")) return 'not start with "goog"';
+  if (name.includes("google")) return 'not contain "google"';
+  return undefined;
+}
+
+/** Requires that at most one of the given properties is set. */
+export function requireAtMostOne(scope: IConstruct, properties: { [property: string]: unknown }): void {
+  const given = Object.keys(properties).filter((property) => properties[property] !== undefined);
+  if (given.length > 1) {
+    const others = given.slice(1).map((property) => `'${property}'`);
+    throw invalid(scope, given[0], `not be given together with ${others.join(" and ")}`);
+  }
+}

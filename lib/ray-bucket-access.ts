@@ -1,0 +1,331 @@
+import { StorageBucket, StorageBucketLifecycleRule } from "@cdktf/provider-google/lib/storage-bucket";
+import { StorageBucketIamMember } from "@cdktf/provider-google/lib/storage-bucket-iam-member";
+import { Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
+import { Construct } from "constructs";
+import { BucketRole } from "./bucket-role";
+import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { pathInStack, shortHash } from "./private/names";
+import { invalid, requireAtMostOne, requireBucketName, requireInteger } from "./private/validation";
+import { IWorkloadIdentity, WorkloadIdentity, WorkloadIdentityOptions } from "./workload-identity";
+
+/** Objects that are deleted, or moved to a cheaper class, when all of the conditions hold. */
+export interface BucketLifecycleRule {
+  /**
+   * Storage class to move the objects to, for example `NEARLINE`.
+   * @default - the objects are deleted
+   */
+  readonly storageClass?: string;
+  /**
+   * Days since the object was written.
+   * @default - any age
+   */
+  readonly ageDays?: number;
+  /**
+   * How many newer versions there are; needs `versioning`.
+   * @default - any number
+   */
+  readonly newerVersions?: number;
+  /**
+   * Beginnings of object names, for example `checkpoints/`.
+   * @default - every object
+   */
+  readonly prefixes?: string[];
+}
+
+/** Which objects a grant is about. */
+export interface BucketGrantOptions {
+  /**
+   * Beginning of the names of the objects, for example `team-a/`. Listing is a right on the bucket as a whole, so who has
+   * only this grant cannot list objects. https://cloud.google.com/storage/docs/access-control/iam#conditions
+   * @default - all objects
+   */
+  readonly objectPrefix?: string;
+}
+
+export interface RayBucketAccessProps extends WorkloadIdentityOptions {
+  /** Where the pods run that use the bucket. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /** Globally unique name of the bucket. https://cloud.google.com/storage/docs/buckets#naming */
+  readonly bucketName: string;
+  /**
+   * Whether to make the bucket. An existing one is left as it is but for the grants.
+   * @default true
+   */
+  readonly createBucket?: boolean;
+  /**
+   * Who gets access first. Give this, or the name of an account to make: `namespace` and `serviceAccountName`.
+   * @default - an identity is made
+   */
+  readonly identity?: IWorkloadIdentity;
+  /**
+   * Namespace of the identity that is made.
+   * @default - required without `identity`
+   */
+  readonly namespace?: string;
+  /**
+   * Kubernetes service account of the identity that is made.
+   * @default - required without `identity`
+   */
+  readonly serviceAccountName?: string;
+  /**
+   * Give the identity read access only.
+   * @default false
+   */
+  readonly readOnly?: boolean;
+  /**
+   * Roles of the identity on the bucket.
+   * @default - [BucketRole.OBJECT_USER, BucketRole.BUCKET_VIEWER], or with `readOnly` OBJECT_VIEWER in place of OBJECT_USER
+   */
+  readonly roles?: BucketRole[];
+  /**
+   * Limits the identity's grant to objects whose names begin so. See `BucketGrantOptions`.
+   * @default - all objects
+   */
+  readonly objectPrefix?: string;
+  /**
+   * Region, dual-region or multi-region of the bucket, for example `EU`.
+   * @default - the region of the cluster
+   */
+  readonly bucketLocation?: string;
+  /** @default STANDARD */
+  readonly storageClass?: string;
+  /**
+   * Keep old versions of objects.
+   * @default false
+   */
+  readonly versioning?: boolean;
+  /**
+   * How long deleted objects can be restored, and are paid for: 7 to 90 days, or 0 for not at all.
+   * @default - the project's setting, which is 7 unless changed
+   */
+  readonly softDeleteRetentionDays?: number;
+  /** @default - objects stay until somebody deletes them */
+  readonly lifecycleRules?: BucketLifecycleRule[];
+  /**
+   * Cloud KMS key for the objects. The project's Cloud Storage service agent must be allowed to use it.
+   * @default - keys managed by Google
+   */
+  readonly kmsKeyName?: string;
+  /**
+   * Bucket that gets the access logs.
+   * @default - no access logs
+   */
+  readonly accessLogBucketName?: string;
+  /**
+   * Labels on the bucket.
+   * @default - none
+   */
+  readonly labels?: { [name: string]: string };
+  /**
+   * Delete the objects with the bucket. Without this, a bucket that holds objects is not destroyed.
+   * @default false
+   */
+  readonly forceDestroy?: boolean;
+}
+
+/** Settings that only a bucket of ours has. */
+const NEW_BUCKET_ONLY = [
+  "bucketLocation",
+  "storageClass",
+  "versioning",
+  "softDeleteRetentionDays",
+  "lifecycleRules",
+  "kmsKeyName",
+  "accessLogBucketName",
+  "labels",
+  "forceDestroy",
+] as const;
+
+/** Settings that only an identity of ours has. */
+const NEW_IDENTITY_ONLY = [
+  "namespace",
+  "serviceAccountName",
+  "createNamespace",
+  "createServiceAccount",
+  "googleServiceAccountId",
+  "googleServiceAccountEmail",
+  "projectNumber",
+] as const;
+
+/** A bucket, and pods that may use it without a key. */
+export class RayBucketAccess extends Construct {
+  /** Name of the bucket. */
+  public readonly bucketName: string;
+  /** The identity with access: what to give a `RayCluster`. */
+  public readonly identity: IWorkloadIdentity;
+  /** The bucket, for `addOverride` of what is not modelled here; none when it existed already. */
+  public readonly resource?: TerraformResource;
+  private readonly cluster: IGkeWorkloadIdentityCluster;
+  private readonly members = new Map<string, StorageBucketIamMember>();
+
+  constructor(scope: Construct, id: string, props: RayBucketAccessProps) {
+    super(scope, id);
+    this.requireProps(props);
+    this.cluster = props.cluster;
+    this.identity = props.identity ?? this.createIdentity(props);
+    if (props.createBucket ?? true) {
+      const bucket = this.createBucket(props);
+      this.bucketName = bucket.name;
+      this.resource = bucket;
+    } else {
+      this.bucketName = props.bucketName;
+    }
+    const objectRole = props.readOnly ? BucketRole.OBJECT_VIEWER : BucketRole.OBJECT_USER;
+    this.grant(this.identity, props.roles ?? [objectRole, BucketRole.BUCKET_VIEWER], props);
+  }
+
+  /** For example `gs://my-bucket`. */
+  public get bucketUrl(): string {
+    return `gs://${this.bucketName}`;
+  }
+
+  /** Every grant on the bucket so far. */
+  public get grants(): ITerraformDependable[] {
+    return [...this.members.values()];
+  }
+
+  /** Lets pods list and read objects and read the bucket's settings. Ray clusters with that identity wait for it. */
+  public grantRead(identity: IWorkloadIdentity, options: BucketGrantOptions = {}): void {
+    this.grant(identity, [BucketRole.OBJECT_VIEWER, BucketRole.BUCKET_VIEWER], options);
+  }
+
+  /** Lets pods list, read, write and delete objects and read the bucket's settings. Ray clusters with that identity wait for it. */
+  public grantReadWrite(identity: IWorkloadIdentity, options: BucketGrantOptions = {}): void {
+    this.grant(identity, [BucketRole.OBJECT_USER, BucketRole.BUCKET_VIEWER], options);
+  }
+
+  /** Gives pods roles on the bucket. Ray clusters with that identity wait for them. */
+  public grant(identity: IWorkloadIdentity, roles: BucketRole[], options: BucketGrantOptions = {}): void {
+    for (const role of roles) {
+      // What the role allows on the bucket itself cannot hang on the name of an object.
+      const prefix = role.role === BucketRole.BUCKET_VIEWER.role ? undefined : options.objectPrefix;
+      const id = this.grantId(identity, role, prefix);
+      if (this.members.has(id)) continue;
+      const member = new StorageBucketIamMember(this, id, {
+        bucket: this.bucketName,
+        role: role.role,
+        member: identity.member,
+        condition: prefix === undefined ? undefined : this.prefixCondition(prefix),
+        provider: this.cluster.googleProvider,
+        dependsOn: this.cluster.apiDependencies("storage"),
+      });
+      this.members.set(id, member);
+      identity.addPodDependency(member);
+    }
+  }
+
+  /** Says in Terraform's address who is granted what; the hash tells accounts of the same name apart. */
+  private grantId(identity: IWorkloadIdentity, role: BucketRole, prefix: string | undefined): string {
+    const roleName = role.role.replace(/^.*\//, "").replace(/[^A-Za-z0-9]+/g, "-");
+    const hash = shortHash(`${pathInStack(identity)}|${role.role}|${prefix ?? ""}`);
+    return `grant-${roleName}-${hash}`;
+  }
+
+  private prefixCondition(prefix: string) {
+    return {
+      title: "object-prefix",
+      description: `Objects whose names begin with ${prefix}`,
+      expression: `resource.name.startsWith("projects/_/buckets/${this.bucketName}/objects/${prefix}")`,
+    };
+  }
+
+  private createIdentity(props: RayBucketAccessProps): IWorkloadIdentity {
+    for (const property of ["namespace", "serviceAccountName"] as const) {
+      if (props[property] === undefined) throw invalid(this, property, "be given unless 'identity' is");
+    }
+    return new WorkloadIdentity(this, "identity", {
+      cluster: props.cluster,
+      namespace: props.namespace!,
+      serviceAccountName: props.serviceAccountName!,
+      createNamespace: props.createNamespace,
+      createServiceAccount: props.createServiceAccount,
+      googleServiceAccountId: props.googleServiceAccountId,
+      googleServiceAccountEmail: props.googleServiceAccountEmail,
+      projectNumber: props.projectNumber,
+    });
+  }
+
+  private createBucket(props: RayBucketAccessProps): StorageBucket {
+    return new StorageBucket(this, "bucket", {
+      name: props.bucketName,
+      location: props.bucketLocation ?? regionOf(props.cluster.location),
+      project: props.cluster.project,
+      storageClass: props.storageClass,
+      uniformBucketLevelAccess: true,
+      publicAccessPrevention: "enforced",
+      forceDestroy: props.forceDestroy ?? false,
+      versioning: { enabled: props.versioning ?? false },
+      softDeletePolicy:
+        props.softDeleteRetentionDays === undefined
+          ? undefined
+          : { retentionDurationSeconds: props.softDeleteRetentionDays * 24 * 60 * 60 },
+      lifecycleRule: props.lifecycleRules?.map(lifecycleRule),
+      encryption: props.kmsKeyName ? { defaultKmsKeyName: props.kmsKeyName } : undefined,
+      logging: props.accessLogBucketName ? { logBucket: props.accessLogBucketName } : undefined,
+      labels: props.labels,
+      // Not the cluster: the bucket is made while the cluster is.
+      dependsOn: props.cluster.apiDependencies("storage"),
+      provider: props.cluster.googleProvider,
+    });
+  }
+
+  private requireProps(props: RayBucketAccessProps): void {
+    requireBucketName(this, "bucketName", props.bucketName);
+    requireAtMostOne(this, { readOnly: props.readOnly || undefined, roles: props.roles });
+    if (props.createBucket === false) {
+      this.refuse(props, NEW_BUCKET_ONLY, "with 'createBucket' false: it is for a bucket that is made here");
+    }
+    if (props.identity !== undefined) {
+      this.refuse(props, NEW_IDENTITY_ONLY, "with 'identity': it is for an identity that is made here");
+    }
+    const days = props.softDeleteRetentionDays;
+    if (days !== undefined && days !== 0) requireInteger(this, "softDeleteRetentionDays", days, 7, 90);
+    props.lifecycleRules?.forEach((rule, index) => this.requireLifecycleRule(rule, index, props.versioning));
+  }
+
+  private refuse(
+    props: RayBucketAccessProps,
+    properties: readonly (keyof RayBucketAccessProps)[],
+    reason: string,
+  ): void {
+    const given = properties.find((property) => props[property] !== undefined);
+    if (given !== undefined) throw invalid(this, given, `not be given together ${reason}`);
+  }
+
+  private requireLifecycleRule(
+    rule: BucketLifecycleRule,
+    index: number,
+    versioning: boolean | undefined,
+  ): void {
+    const path = `lifecycleRules[${index}]`;
+    requireInteger(this, `${path}.ageDays`, rule.ageDays, 0);
+    requireInteger(this, `${path}.newerVersions`, rule.newerVersions, 1);
+    if (rule.ageDays === undefined && rule.newerVersions === undefined && rule.prefixes === undefined) {
+      throw invalid(this, path, "have at least one of 'ageDays', 'newerVersions' and 'prefixes'", rule);
+    }
+    if (rule.newerVersions !== undefined && !versioning) {
+      throw invalid(this, `${path}.newerVersions`, "not be given without 'versioning'", rule.newerVersions);
+    }
+  }
+}
+
+/** Buckets in the region of the pods are fast and cost nothing to read. https://cloud.google.com/storage/docs/locations */
+function regionOf(location: string): string {
+  if (Token.isUnresolved(location)) {
+    return Fn.upper(Fn.join("-", Fn.slice(Fn.split("-", location), 0, 2)));
+  }
+  return location.split("-").slice(0, 2).join("-").toUpperCase();
+}
+
+function lifecycleRule(rule: BucketLifecycleRule): StorageBucketLifecycleRule {
+  return {
+    action: rule.storageClass
+      ? { type: "SetStorageClass", storageClass: rule.storageClass }
+      : { type: "Delete" },
+    condition: {
+      age: rule.ageDays,
+      numNewerVersions: rule.newerVersions,
+      matchesPrefix: rule.prefixes,
+    },
+  };
+}

@@ -1,0 +1,472 @@
+import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
+import { ITerraformDependable, TerraformResource, Token } from "cdktf";
+import { Construct, IConstruct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import type { IKubeRayOperator } from "./kuberay-operator";
+import { manifestRelease } from "./private/manifest-release";
+import { useNamespace } from "./private/namespaces";
+import { rayClusterManifest } from "./private/ray-manifest";
+import { rayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
+import {
+  DNS_LABEL,
+  DNS_SUBDOMAIN,
+  KUBERAY_VERSION,
+  RAY_CLUSTER_NAME,
+  RAY_VERSION,
+  invalid,
+  requireAtLeast,
+  requireInteger,
+  requireName,
+} from "./private/validation";
+import { DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
+import { RayGroup, RayWorkerGroup } from "./ray-groups";
+import { RayNetworkPeer } from "./ray-network-peer";
+import { RayPods } from "./ray-pods";
+import type { IWorkloadIdentity } from "./workload-identity";
+
+/** Below this the head runs out of memory while it starts. */
+const LEAST_MEMORY_GIB = 2;
+
+/** KubeRay cuts longer names when it binds the autoscaler's role, and so binds another account. */
+const LONGEST_AUTOSCALER_ACCOUNT = 50;
+
+/** How long the pods may take to end before the destroy of a Ray cluster gives up waiting for them. */
+const DRAIN_TIMEOUT_SECONDS = 180;
+
+/** What happens to running pods when the description of the Ray cluster changes. */
+export enum RayClusterUpgradeStrategy {
+  /** All pods are replaced, running jobs end. Needs KubeRay 1.6. */
+  RECREATE = "Recreate",
+  /** Running pods stay as they are; only new ones follow the change. */
+  NONE = "None",
+}
+
+/** A Ray cluster, ours or not, that features can add to until synth. */
+export interface IRayCluster extends IConstruct {
+  /** Where it runs. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /** Its namespace. */
+  readonly namespace: string;
+  /** Name of the RayCluster object. */
+  readonly rayClusterName: string;
+  /** Service account of the head pod. */
+  readonly headServiceAccountName: string;
+  /** Version of KubeRay that runs it; none where it is not known. */
+  readonly kuberayVersion?: string;
+  /** Version of Ray in its pods; none where it is not known. */
+  readonly rayVersion?: string;
+  /** What is added to the head pod. */
+  readonly head: RayPods;
+  /** What is added to the pods of every worker group. */
+  readonly workers: RayPods;
+}
+
+/** A Ray cluster that is deployed by other means. */
+export interface RayClusterAttributes {
+  /** Where it runs. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /** Its namespace. */
+  readonly namespace: string;
+  /** Name of the RayCluster object. */
+  readonly rayClusterName: string;
+  /** Service account of the head pod. */
+  readonly headServiceAccountName: string;
+  /** @default - not known */
+  readonly kuberayVersion?: string;
+  /** @default - not known */
+  readonly rayVersion?: string;
+}
+
+export interface RayClusterProps {
+  /** Who makes the pods, and so in which cluster. */
+  readonly operator: IKubeRayOperator;
+  /** Name of the RayCluster object. */
+  readonly rayClusterName: string;
+  /**
+   * Version of Ray; it chooses the image.
+   * @default 2.60.0
+   */
+  readonly rayVersion?: string;
+  /** @default - rayproject/ray of the Ray version */
+  readonly image?: string;
+  /**
+   * Who the pods are in Google Cloud. The pods wait for every grant that is made to it.
+   * @default - a plain service account, with no rights in Google Cloud
+   */
+  readonly identity?: IWorkloadIdentity;
+  /** @default - the head's identity */
+  readonly workerIdentity?: IWorkloadIdentity;
+  /**
+   * Namespace of the pods.
+   * @default - the identity's; required without one
+   */
+  readonly namespace?: string;
+  /**
+   * Whether to make the namespace; only without `identity`.
+   * @default - true, but for `default`, `kube-system` and a reference to another resource
+   */
+  readonly createNamespace?: boolean;
+  /**
+   * Name of the plain service account; only without `identity`.
+   * @default - `rayClusterName`
+   */
+  readonly serviceAccountName?: string;
+  /** The head group. */
+  readonly head: RayGroup;
+  /** @default - none: tasks run on the head */
+  readonly workerGroups?: RayWorkerGroup[];
+  /**
+   * Let Ray's autoscaler choose the number of workers.
+   * @default - true when a worker group can grow
+   */
+  readonly enableInTreeAutoscaling?: boolean;
+  /** @default - RECREATE where the operator is known to be 1.6 or newer, else NONE */
+  readonly upgradeStrategy?: RayClusterUpgradeStrategy;
+  /**
+   * Refuse connections to the pods from everybody but the Ray cluster's own pods, the operator and `networkPeers`.
+   * @default true
+   */
+  readonly networkPolicy?: boolean;
+  /** @default - nobody else */
+  readonly networkPeers?: RayNetworkPeer[];
+  /**
+   * Labels on the RayCluster and its pods.
+   * @default - none
+   */
+  readonly labels?: { [name: string]: string };
+}
+
+/** A Ray cluster on Kubernetes, whose pods start only when they may do what they need. */
+export class RayCluster extends Construct implements IRayCluster {
+  /** A Ray cluster that is deployed by other means, for features that serve it too. */
+  public static fromRayClusterAttributes(
+    scope: Construct,
+    id: string,
+    attributes: RayClusterAttributes,
+  ): IRayCluster {
+    return new ImportedRayCluster(scope, id, attributes);
+  }
+
+  public readonly cluster: IGkeWorkloadIdentityCluster;
+  public readonly namespace: string;
+  public readonly rayClusterName: string;
+  public readonly headServiceAccountName: string;
+  /** Service account of the worker pods. */
+  public readonly workerServiceAccountName: string;
+  public readonly kuberayVersion?: string;
+  public readonly rayVersion: string;
+  public readonly head = new RayPods(this, "head");
+  public readonly workers = new RayPods(this, "workers");
+  /** The Helm release that holds the RayCluster. */
+  public readonly resource: TerraformResource;
+  /** The network policy, if there is one. */
+  public readonly networkPolicyResource?: TerraformResource;
+  private readonly networkPeers: RayNetworkPeer[];
+  private readonly overrides: [string, any][] = [];
+
+  constructor(scope: Construct, id: string, props: RayClusterProps) {
+    super(scope, id);
+    this.cluster = props.operator.cluster;
+    this.kuberayVersion = props.operator.kuberayVersion;
+    this.rayClusterName = props.rayClusterName;
+    this.rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
+    this.networkPeers = [...(props.networkPeers ?? [])];
+    this.requireProps(props);
+    const identity = props.identity ?? this.createPlainAccount(props);
+    const workerIdentity = props.workerIdentity ?? identity;
+    this.namespace = identity.namespace;
+    this.headServiceAccountName = identity.serviceAccountName;
+    this.workerServiceAccountName = workerIdentity.serviceAccountName;
+    this.requireAutoscalerAccount(props);
+
+    if (props.networkPolicy ?? true) {
+      this.networkPolicyResource = this.createNetworkPolicy(props, identity.namespaceDependencies);
+    }
+    this.resource = manifestRelease(this, "ray-cluster", {
+      cluster: this.cluster,
+      releaseName: this.rayClusterName,
+      namespace: this.namespace,
+      values: () => ({ manifests: [this.render(props)], drain: this.drain(props) }),
+      dependencies: () => [
+        ...this.cluster.kubernetesDependencies,
+        ...props.operator.rayClusterDependencies,
+        ...identity.podDependencies,
+        ...workerIdentity.podDependencies,
+        ...(this.networkPolicyResource ? [this.networkPolicyResource] : []),
+        ...this.head.dependencies,
+        ...this.workers.dependencies,
+      ],
+    });
+  }
+
+  /** Service of the head, inside the cluster. */
+  public get headServiceName(): string {
+    return `${this.rayClusterName}-head-svc`;
+  }
+
+  /** Where Ray's dashboard and job API are, inside the cluster. */
+  public get dashboardUrl(): string {
+    return `http://${this.headServiceName}.${this.namespace}.svc.cluster.local:8265`;
+  }
+
+  /** Command that makes the dashboard and the job API reachable at http://localhost:8265. */
+  public get portForwardCommand(): string {
+    return `kubectl port-forward --namespace ${this.namespace} service/${this.headServiceName} 8265:8265`;
+  }
+
+  /** Command that runs a small job, once the port is forwarded. */
+  public get jobSubmitCommand(): string {
+    return `ray job submit --address http://localhost:8265 -- python -c "import ray; ray.init(); print(ray.cluster_resources())"`;
+  }
+
+  /**
+   * Lets somebody reach the pods over the network.
+   *
+   * @throws if the network policy is off
+   */
+  public allowFrom(peer: RayNetworkPeer): void {
+    if (this.networkPolicyResource === undefined) {
+      throw invalid(this, "networkPolicy", "be on to let only chosen peers in", false);
+    }
+    requireNetworkPeer(this, "peer", peer);
+    this.networkPeers.push(peer);
+  }
+
+  /**
+   * Sets a field of the RayCluster that is not modelled here.
+   *
+   * @param path for example `spec.headGroupSpec.template.spec.priorityClassName` or `spec.workerGroupSpecs.0.scaleStrategy`
+   * @param value what the field is to be; `undefined` removes it
+   */
+  public addOverride(path: string, value: any): void {
+    this.overrides.push([path, value]);
+  }
+
+  private render(props: RayClusterProps): { [field: string]: any } {
+    const manifest = rayClusterManifest({
+      scope: this,
+      namespace: this.namespace,
+      rayClusterName: this.rayClusterName,
+      rayVersion: this.rayVersion,
+      image: this.image(props),
+      labels: props.labels ?? {},
+      autopilot: this.cluster.autopilot,
+      enableInTreeAutoscaling: this.autoscaling(props),
+      recreate: this.recreate(props),
+      head: props.head,
+      headServiceAccountName: this.headServiceAccountName,
+      headPods: this.head,
+      workerGroups: props.workerGroups ?? [],
+      workerServiceAccountName: this.workerServiceAccountName,
+      workerPods: this.workers,
+    });
+    for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
+    return manifest;
+  }
+
+  /** The pods lose their rights only after they have ended. */
+  private drain(props: RayClusterProps) {
+    return {
+      rayClusterName: this.rayClusterName,
+      namespace: this.namespace,
+      image: props.head.image ?? this.image(props),
+      timeoutSeconds: DRAIN_TIMEOUT_SECONDS,
+    };
+  }
+
+  private image(props: RayClusterProps): string {
+    return props.image ?? rayImage(this.rayVersion);
+  }
+
+  private autoscaling(props: RayClusterProps): boolean {
+    const canGrow = (props.workerGroups ?? []).some(
+      (group) => group.maxReplicas !== (group.minReplicas ?? 0),
+    );
+    return props.enableInTreeAutoscaling ?? canGrow;
+  }
+
+  private recreate(props: RayClusterProps): boolean {
+    const wanted = props.upgradeStrategy;
+    const known = isAtLeast(this.kuberayVersion, "1.6.0");
+    return wanted === undefined ? known : wanted === RayClusterUpgradeStrategy.RECREATE;
+  }
+
+  private createPlainAccount(props: RayClusterProps): PodAccount {
+    if (props.namespace === undefined) throw invalid(this, "namespace", "be given unless 'identity' is");
+    const provider = this.cluster.kubernetesProvider;
+    const namespaceDependencies = useNamespace(this, {
+      namespace: props.namespace,
+      createNamespace: props.createNamespace,
+      provider,
+      dependencies: this.cluster.kubernetesDependencies,
+    });
+    const serviceAccountName = props.serviceAccountName ?? props.rayClusterName;
+    const account = new ServiceAccountV1(this, "service-account", {
+      metadata: { name: serviceAccountName, namespace: props.namespace },
+      automountServiceAccountToken: true,
+      dependsOn: namespaceDependencies,
+      provider,
+    });
+    return {
+      namespace: props.namespace,
+      serviceAccountName,
+      namespaceDependencies,
+      podDependencies: [account],
+    };
+  }
+
+  private createNetworkPolicy(
+    props: RayClusterProps,
+    dependencies: ITerraformDependable[],
+  ): TerraformResource {
+    return rayNetworkPolicy(this, "network-policy", {
+      cluster: this.cluster,
+      namespace: this.namespace,
+      rayClusterName: this.rayClusterName,
+      operatorPeer: props.operator.networkPeer,
+      peers: () => this.networkPeers,
+      dependencies,
+    });
+  }
+
+  private requireProps(props: RayClusterProps): void {
+    requireName(this, "rayClusterName", props.rayClusterName, RAY_CLUSTER_NAME);
+    requireName(this, "rayVersion", props.rayVersion, RAY_VERSION);
+    requireName(this, "namespace", props.namespace, DNS_LABEL);
+    requireName(this, "serviceAccountName", props.serviceAccountName, DNS_SUBDOMAIN);
+    this.requireGroup("head", props.head);
+    this.requireWorkerGroups(props.workerGroups ?? []);
+    this.requireIdentities(props);
+    props.networkPeers?.forEach((peer, index) => requireNetworkPeer(this, `networkPeers[${index}]`, peer));
+    if (props.networkPolicy === false && props.networkPeers !== undefined) {
+      throw invalid(this, "networkPeers", "not be given with 'networkPolicy' off: then everybody is let in");
+    }
+    if (
+      props.upgradeStrategy === RayClusterUpgradeStrategy.RECREATE &&
+      !isAtLeast(this.kuberayVersion, "1.6.0")
+    ) {
+      const version = this.kuberayVersion ?? "not known";
+      throw invalid(
+        this,
+        "upgradeStrategy",
+        `not be RECREATE with an operator whose KubeRay version is ${version}: it needs 1.6.0 (state 'kuberayVersion' at ${props.operator.node.path} if it has that)`,
+      );
+    }
+  }
+
+  private requireGroup(path: string, group: RayGroup): void {
+    if (!(group.cpu > 0) && !Token.isUnresolved(group.cpu))
+      throw invalid(this, `${path}.cpu`, "be more than 0", group.cpu);
+    requireAtLeast(this, `${path}.memoryGiB`, group.memoryGiB, LEAST_MEMORY_GIB);
+  }
+
+  private requireWorkerGroups(groups: RayWorkerGroup[]): void {
+    const names = new Set<string>();
+    groups.forEach((group, index) => {
+      const path = `workerGroups[${index}]`;
+      const minimum = group.minReplicas ?? 0;
+      requireName(this, `${path}.groupName`, group.groupName, DNS_LABEL);
+      if (names.has(group.groupName)) throw invalid(this, `${path}.groupName`, "be unique", group.groupName);
+      names.add(group.groupName);
+      requireInteger(this, `${path}.minReplicas`, minimum, 0);
+      requireInteger(this, `${path}.maxReplicas`, group.maxReplicas, 0);
+      requireAtLeast(this, `${path}.maxReplicas`, group.maxReplicas, minimum, `minReplicas (${minimum})`);
+      this.requireGroup(path, group);
+    });
+  }
+
+  private requireIdentities(props: RayClusterProps): void {
+    const { identity, workerIdentity } = props;
+    if (identity !== undefined) {
+      for (const property of ["serviceAccountName", "namespace"] as const) {
+        if (props[property] !== undefined && props[property] !== identity[property]) {
+          throw invalid(
+            this,
+            property,
+            `be left to 'identity' (${identity.node.path} has ${JSON.stringify(identity[property])}): a pod has one service account`,
+            props[property],
+          );
+        }
+      }
+      if (props.createNamespace !== undefined) {
+        throw invalid(this, "createNamespace", "be left to 'identity'", props.createNamespace);
+      }
+    }
+    const namespace = identity?.namespace ?? props.namespace;
+    if (workerIdentity !== undefined && workerIdentity.namespace !== namespace) {
+      throw invalid(
+        this,
+        "workerIdentity",
+        `be in the head's namespace ${JSON.stringify(namespace)}`,
+        workerIdentity.namespace,
+      );
+    }
+    for (const [property, given] of Object.entries({ identity, workerIdentity })) {
+      if (given !== undefined && given.cluster !== this.cluster) {
+        const clusters = `${this.cluster.node.path}, not of ${given.cluster.node.path}`;
+        throw invalid(this, property, `be of the operator's cluster ${clusters}`);
+      }
+    }
+  }
+
+  /** https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/util.go (CheckName) */
+  private requireAutoscalerAccount(props: RayClusterProps): void {
+    const name = this.headServiceAccountName;
+    if (!this.autoscaling(props) || Token.isUnresolved(name)) return;
+    if (name.length > LONGEST_AUTOSCALER_ACCOUNT || !/^[a-z]/.test(name)) {
+      throw invalid(
+        this,
+        "serviceAccountName",
+        `start with a letter and have at most ${LONGEST_AUTOSCALER_ACCOUNT} characters where the autoscaler runs: KubeRay changes other names when it gives the autoscaler its role`,
+        name,
+      );
+    }
+  }
+}
+
+/** What a pod's account is to a Ray cluster, whether it means something in Google Cloud or not. */
+interface PodAccount {
+  readonly namespace: string;
+  readonly serviceAccountName: string;
+  readonly namespaceDependencies: ITerraformDependable[];
+  readonly podDependencies: ITerraformDependable[];
+}
+
+class ImportedRayCluster extends Construct implements IRayCluster {
+  public readonly cluster: IGkeWorkloadIdentityCluster;
+  public readonly namespace: string;
+  public readonly rayClusterName: string;
+  public readonly headServiceAccountName: string;
+  public readonly kuberayVersion?: string;
+  public readonly rayVersion?: string;
+  public readonly head = new RayPods(this, "head");
+  public readonly workers = new RayPods(this, "workers");
+
+  constructor(scope: Construct, id: string, attributes: RayClusterAttributes) {
+    super(scope, id);
+    requireName(this, "rayClusterName", attributes.rayClusterName, RAY_CLUSTER_NAME);
+    requireName(this, "namespace", attributes.namespace, DNS_LABEL);
+    requireName(this, "headServiceAccountName", attributes.headServiceAccountName, DNS_SUBDOMAIN);
+    requireName(this, "kuberayVersion", attributes.kuberayVersion, KUBERAY_VERSION);
+    requireName(this, "rayVersion", attributes.rayVersion, RAY_VERSION);
+    this.cluster = attributes.cluster;
+    this.namespace = attributes.namespace;
+    this.rayClusterName = attributes.rayClusterName;
+    this.headServiceAccountName = attributes.headServiceAccountName;
+    this.kuberayVersion = attributes.kuberayVersion;
+    this.rayVersion = attributes.rayVersion;
+  }
+}
+
+/** Sets a field in nested objects and lists; the objects on the way are made where they are missing. */
+function override(target: any, path: string[], value: any): void {
+  const [first, ...rest] = path;
+  if (rest.length > 0) {
+    target[first] ??= {};
+    override(target[first], rest, value);
+  } else if (value === undefined) {
+    delete target[first];
+  } else {
+    target[first] = value;
+  }
+}

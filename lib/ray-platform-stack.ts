@@ -1,0 +1,142 @@
+import { TerraformOutput, TerraformStack } from "cdktf";
+import { Construct } from "constructs";
+import { GkeNodePool } from "./gke-node-pool";
+import { GkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { KubeRayOperator } from "./kuberay-operator";
+import { googleClientConfig } from "./private/client-config";
+import { RayBucketAccess } from "./ray-bucket-access";
+import { RayCluster } from "./ray-cluster";
+import { RayGroup, RayWorkerGroup } from "./ray-groups";
+
+export interface RayPlatformStackProps {
+  /** @default cloud-bucket-cluster */
+  readonly clusterName?: string;
+  /**
+   * Zone or region.
+   * @default us-west1-b
+   */
+  readonly location?: string;
+  /** @default - the project of the stack's Google provider */
+  readonly project?: string;
+  /**
+   * Whether GKE manages the nodes.
+   * @default false
+   */
+  readonly autopilot?: boolean;
+  /** @default - one pool "ray" of e2-standard-8 machines: one at first, then 0 to 1; none with Autopilot */
+  readonly nodePools?: GkeNodePool[];
+  /** @default - "<project id>-ray" */
+  readonly bucketName?: string;
+  /** @default ray */
+  readonly namespace?: string;
+  /** @default my-ksa */
+  readonly serviceAccountName?: string;
+  /** @default my-iam-sa */
+  readonly googleServiceAccountId?: string;
+  /** @default raycluster-mini */
+  readonly rayClusterName?: string;
+  /** @default 2.60.0 */
+  readonly rayVersion?: string;
+  /** @default - 2 CPUs and 8 GiB */
+  readonly head?: RayGroup;
+  /** @default - one group "cpu" of 2 CPUs and 8 GiB, 0 to 1 workers */
+  readonly workerGroups?: RayWorkerGroup[];
+  /**
+   * Enable the Google APIs that are used. They stay enabled on destroy.
+   * @default true
+   */
+  readonly enableApis?: boolean;
+  /**
+   * Terraform refuses to destroy or replace the cluster while this is on. To destroy it, apply `false` first.
+   * @default true
+   */
+  readonly deletionProtection?: boolean;
+  /**
+   * Delete the objects with the bucket. Without this, a bucket that holds objects is not destroyed.
+   * @default false
+   */
+  readonly forceDestroyBucket?: boolean;
+}
+
+/**
+ * Everything at once: a cluster, a bucket, an identity, and a Ray cluster that uses the bucket without a key, with outputs
+ * that say how to go on. Add a `GoogleProvider` to it; the stack makes none and chooses no backend.
+ */
+export class RayPlatformStack extends TerraformStack {
+  public readonly cluster: GkeWorkloadIdentityCluster;
+  public readonly operator: KubeRayOperator;
+  public readonly bucket: RayBucketAccess;
+  public readonly ray: RayCluster;
+
+  constructor(scope: Construct, id: string, props: RayPlatformStackProps = {}) {
+    super(scope, id);
+    this.cluster = new GkeWorkloadIdentityCluster(this, "cluster", {
+      clusterName: props.clusterName ?? "cloud-bucket-cluster",
+      location: props.location ?? "us-west1-b",
+      project: props.project,
+      autopilot: props.autopilot,
+      nodePools: props.nodePools ?? (props.autopilot ? undefined : [DEFAULT_NODE_POOL]),
+      rayOperatorAddon: true,
+      enableApis: props.enableApis ?? true,
+      deletionProtection: props.deletionProtection,
+    });
+    this.operator = KubeRayOperator.gkeAddon(this, "operator", { cluster: this.cluster });
+    this.bucket = new RayBucketAccess(this, "bucket", {
+      cluster: this.cluster,
+      bucketName: props.bucketName ?? `${props.project ?? googleClientConfig(this).project}-ray`,
+      namespace: props.namespace ?? "ray",
+      serviceAccountName: props.serviceAccountName ?? "my-ksa",
+      googleServiceAccountId: props.googleServiceAccountId ?? "my-iam-sa",
+      forceDestroy: props.forceDestroyBucket,
+    });
+    this.ray = new RayCluster(this, "ray", {
+      operator: this.operator,
+      rayClusterName: props.rayClusterName ?? "raycluster-mini",
+      rayVersion: props.rayVersion,
+      identity: this.bucket.identity,
+      head: props.head ?? { cpu: 2, memoryGiB: 8 },
+      workerGroups: props.workerGroups ?? [DEFAULT_WORKER_GROUP],
+    });
+    this.createOutputs();
+  }
+
+  private createOutputs(): void {
+    this.output(
+      "get_credentials_command",
+      "Lets kubectl reach the cluster.",
+      this.cluster.getCredentialsCommand,
+    );
+    this.output("bucket_url", "The bucket that Ray's pods read and write.", this.bucket.bucketUrl);
+    this.output("identity", "Who the pods are for IAM.", this.bucket.identity.member);
+    this.output(
+      "port_forward_command",
+      "Makes the Ray dashboard and job API reachable at http://localhost:8265.",
+      this.ray.portForwardCommand,
+    );
+    this.output(
+      "job_submit_command",
+      "Runs a small Ray job, once the port is forwarded.",
+      this.ray.jobSubmitCommand,
+    );
+  }
+
+  private output(name: string, description: string, value: string): void {
+    new TerraformOutput(this, name, { description, value }).overrideLogicalId(name);
+  }
+}
+
+const DEFAULT_NODE_POOL: GkeNodePool = {
+  name: "ray",
+  machineType: "e2-standard-8",
+  initialNodeCount: 1,
+  minNodeCount: 0,
+  maxNodeCount: 1,
+};
+
+const DEFAULT_WORKER_GROUP: RayWorkerGroup = {
+  groupName: "cpu",
+  cpu: 2,
+  memoryGiB: 8,
+  minReplicas: 0,
+  maxReplicas: 1,
+};

@@ -1,0 +1,198 @@
+import { DataGoogleProject } from "@cdktf/provider-google/lib/data-google-project";
+import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
+import { ServiceAccountIamMember } from "@cdktf/provider-google/lib/service-account-iam-member";
+import { Annotations } from "@cdktf/provider-kubernetes/lib/annotations";
+import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
+import { ITerraformDependable } from "cdktf";
+import { Construct, IConstruct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { useNamespace } from "./private/namespaces";
+import {
+  DNS_SUBDOMAIN,
+  SERVICE_ACCOUNT_EMAIL,
+  SERVICE_ACCOUNT_ID,
+  requireAtMostOne,
+  requireName,
+} from "./private/validation";
+
+/** The Kubernetes service account of pods, and what it is in Google Cloud. */
+export interface IWorkloadIdentity extends IConstruct {
+  /** The cluster whose pods it is for. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /** Namespace of the Kubernetes service account. */
+  readonly namespace: string;
+  /** Name of the Kubernetes service account. */
+  readonly serviceAccountName: string;
+  /** Email of the Google service account that pods act as; none where they act as themselves. */
+  readonly googleServiceAccountEmail?: string;
+  /** The IAM member to grant roles to: `serviceAccount:...`, or `principal://...` where pods act as themselves. */
+  readonly member: string;
+  /** What objects in the namespace wait for: the namespace itself where it is made here. */
+  readonly namespaceDependencies: ITerraformDependable[];
+  /** What a pod with this identity waits for: the account, its binding, and every grant made to it so far. */
+  readonly podDependencies: ITerraformDependable[];
+  /** Makes pods with this identity wait for something more, such as a role granted by other means. */
+  addPodDependency(dependency: ITerraformDependable): void;
+}
+
+/** How pods act in Google Cloud; with none of these they act as themselves, as a federated principal. */
+export interface WorkloadIdentityOptions {
+  /**
+   * Whether to make the namespace. It is made once, however many constructs use it; they must agree.
+   * @default - true, but for `default`, `kube-system` and a reference to another resource
+   */
+  readonly createNamespace?: boolean;
+  /**
+   * Whether to make the Kubernetes service account. An existing one is annotated where that is needed.
+   * @default true
+   */
+  readonly createServiceAccount?: boolean;
+  /**
+   * Id of a Google service account that is made for the pods to act as.
+   * @default - none is made
+   */
+  readonly googleServiceAccountId?: string;
+  /**
+   * Email of an existing Google service account for the pods to act as, of any project.
+   * @default - none
+   */
+  readonly googleServiceAccountEmail?: string;
+  /**
+   * Number of the cluster's project, which stands in the name of a federated principal.
+   * @default - looked up where it is needed, for which the provider's account needs `resourcemanager.projects.get`
+   */
+  readonly projectNumber?: string;
+}
+
+export interface WorkloadIdentityProps extends WorkloadIdentityOptions {
+  /** Where the pods run. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /** Namespace of the pods. */
+  readonly namespace: string;
+  /** Name of the Kubernetes service account. */
+  readonly serviceAccountName: string;
+}
+
+/**
+ * An identity for pods: a Kubernetes service account that acts in Google Cloud without a key.
+ *
+ * https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity
+ */
+export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
+  public readonly cluster: IGkeWorkloadIdentityCluster;
+  public readonly namespace: string;
+  public readonly serviceAccountName: string;
+  public readonly googleServiceAccountEmail?: string;
+  public readonly member: string;
+  public readonly namespaceDependencies: ITerraformDependable[];
+  private readonly awaited: ITerraformDependable[] = [];
+
+  constructor(scope: Construct, id: string, props: WorkloadIdentityProps) {
+    super(scope, id);
+    requireName(this, "serviceAccountName", props.serviceAccountName, DNS_SUBDOMAIN);
+    requireName(this, "googleServiceAccountId", props.googleServiceAccountId, SERVICE_ACCOUNT_ID);
+    requireName(this, "googleServiceAccountEmail", props.googleServiceAccountEmail, SERVICE_ACCOUNT_EMAIL);
+    requireAtMostOne(this, {
+      googleServiceAccountEmail: props.googleServiceAccountEmail,
+      googleServiceAccountId: props.googleServiceAccountId,
+    });
+    this.cluster = props.cluster;
+    this.namespace = props.namespace;
+    this.serviceAccountName = props.serviceAccountName;
+
+    if (props.googleServiceAccountId !== undefined) {
+      const account = this.createGoogleServiceAccount(props.googleServiceAccountId);
+      this.googleServiceAccountEmail = account.email;
+      this.member = account.member;
+      this.bindGoogleServiceAccount(account.name);
+    } else if (props.googleServiceAccountEmail !== undefined) {
+      this.googleServiceAccountEmail = props.googleServiceAccountEmail;
+      this.member = `serviceAccount:${props.googleServiceAccountEmail}`;
+      // "-" stands for whichever project the account is in.
+      this.bindGoogleServiceAccount(`projects/-/serviceAccounts/${props.googleServiceAccountEmail}`);
+    } else {
+      this.member = this.federatedPrincipal(props.projectNumber ?? this.lookUpProjectNumber());
+    }
+    this.namespaceDependencies = useNamespace(this, {
+      namespace: props.namespace,
+      createNamespace: props.createNamespace,
+      provider: this.cluster.kubernetesProvider,
+      dependencies: this.cluster.kubernetesDependencies,
+    });
+    this.awaited.push(...this.useServiceAccount(props.createServiceAccount ?? true));
+  }
+
+  public get podDependencies(): ITerraformDependable[] {
+    return [...this.awaited];
+  }
+
+  public addPodDependency(dependency: ITerraformDependable): void {
+    this.awaited.push(dependency);
+  }
+
+  private createGoogleServiceAccount(accountId: string): ServiceAccount {
+    return new ServiceAccount(this, "google-service-account", {
+      accountId,
+      displayName: `Pods of ${this.namespace}/${this.serviceAccountName} on ${this.cluster.clusterName}`,
+      project: this.cluster.project,
+      dependsOn: this.cluster.apiDependencies("iam"),
+      provider: this.cluster.googleProvider,
+    });
+  }
+
+  /** The pool's name comes from the cluster, because IAM refuses a member of a pool that does not exist yet. */
+  private bindGoogleServiceAccount(serviceAccountId: string): void {
+    const pool = this.cluster.workloadIdentityPool;
+    const binding = new ServiceAccountIamMember(this, "workload-identity-user", {
+      serviceAccountId,
+      role: "roles/iam.workloadIdentityUser",
+      member: `serviceAccount:${pool}[${this.namespace}/${this.serviceAccountName}]`,
+      dependsOn: [...this.cluster.apiDependencies("iam"), ...this.cluster.apiDependencies("iamcredentials")],
+      provider: this.cluster.googleProvider,
+    });
+    this.awaited.push(binding);
+  }
+
+  private lookUpProjectNumber(): string {
+    return new DataGoogleProject(this, "project", {
+      projectId: this.cluster.project,
+      dependsOn: this.cluster.apiDependencies("cloudresourcemanager"),
+      provider: this.cluster.googleProvider,
+    }).number;
+  }
+
+  /** https://cloud.google.com/iam/docs/principal-identifiers */
+  private federatedPrincipal(projectNumber: string): string {
+    const pool = `projects/${projectNumber}/locations/global/workloadIdentityPools/${this.cluster.workloadIdentityPool}`;
+    return `principal://iam.googleapis.com/${pool}/subject/ns/${this.namespace}/sa/${this.serviceAccountName}`;
+  }
+
+  private useServiceAccount(create: boolean): ITerraformDependable[] {
+    const provider = this.cluster.kubernetesProvider;
+    const namespace = this.namespaceDependencies;
+    const metadata = { name: this.serviceAccountName, namespace: this.namespace };
+    const annotations = this.googleServiceAccountEmail
+      ? { "iam.gke.io/gcp-service-account": this.googleServiceAccountEmail }
+      : undefined;
+    if (create) {
+      const account = new ServiceAccountV1(this, "service-account", {
+        metadata: { ...metadata, annotations },
+        // Ray's autoscaler calls the API server from the head pod.
+        automountServiceAccountToken: true,
+        dependsOn: namespace,
+        provider,
+      });
+      return [account];
+    }
+    if (annotations === undefined) return namespace;
+    const annotated = new Annotations(this, "service-account-annotation", {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata,
+      annotations,
+      dependsOn: namespace,
+      provider,
+    });
+    return [annotated];
+  }
+}

@@ -1,0 +1,38 @@
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App } from "cdktf";
+import { RayPlatformStack } from "./lib/ray-platform-stack";
+
+/** An environment variable that is set to something. */
+function setting(name: string): string | undefined {
+  return process.env[name] || undefined;
+}
+
+/** An environment variable that says yes or no. */
+function flag(name: string): boolean | undefined {
+  const value = setting(name);
+  if (value === undefined) return undefined;
+  if (value !== "true" && value !== "false")
+    throw new Error(`${name} must be "true" or "false", got "${value}"`);
+  return value === "true";
+}
+
+const app = new App();
+const location = setting("RAY_LOCATION");
+const project = setting("RAY_PROJECT");
+const stack = new RayPlatformStack(app, "ray-platform", {
+  project,
+  location,
+  clusterName: setting("RAY_GKE_CLUSTER_NAME"),
+  autopilot: flag("RAY_AUTOPILOT"),
+  bucketName: setting("RAY_BUCKET_NAME"),
+  namespace: setting("RAY_NAMESPACE"),
+  serviceAccountName: setting("RAY_SERVICE_ACCOUNT_NAME"),
+  googleServiceAccountId: setting("RAY_GOOGLE_SERVICE_ACCOUNT_ID"),
+  rayClusterName: setting("RAY_CLUSTER_NAME"),
+  rayVersion: setting("RAY_VERSION"),
+  enableApis: flag("RAY_ENABLE_APIS"),
+  deletionProtection: flag("RAY_DELETION_PROTECTION"),
+  forceDestroyBucket: flag("RAY_FORCE_DESTROY_BUCKET"),
+});
+new GoogleProvider(stack, "google", { project });
+app.synth();
