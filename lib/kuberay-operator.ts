@@ -61,8 +61,8 @@ export interface KubeRayAddonProps {
    */
   readonly gateImage?: string;
   /**
-   * Namespace of that Job. It must exist.
-   * @default default
+   * Namespace of that Job, made here.
+   * @default ray-operator-addon
    */
   readonly gateNamespace?: string;
   /**
@@ -175,16 +175,21 @@ class GkeAddonOperator extends KubeRayOperator {
 
   constructor(scope: Construct, id: string, props: KubeRayAddonProps) {
     super(scope, id, props.cluster, props.kuberayVersion);
-    requireName(this, "gateNamespace", props.gateNamespace, DNS_LABEL);
     requireAtLeast(this, "timeoutMinutes", props.timeoutMinutes, 1);
     if (!props.cluster.rayOperatorAddon) {
       throw invalid(this, "cluster", `have 'rayOperatorAddon' on (${props.cluster.node.path} does not)`);
     }
     const timeoutMinutes = props.timeoutMinutes ?? 20;
+    const namespace = props.gateNamespace ?? "ray-operator-addon";
+    const dependencies = useNamespace(this, {
+      namespace,
+      provider: props.cluster.kubernetesProvider,
+      dependencies: props.cluster.kubernetesDependencies,
+    });
     this.resource = new JobV1(this, "gate", {
       metadata: {
         name: "ray-operator-addon-gate",
-        namespace: props.gateNamespace ?? "default",
+        namespace,
         labels: { "app.kubernetes.io/name": "ray-operator-addon-gate" },
       },
       spec: {
@@ -213,7 +218,7 @@ class GkeAddonOperator extends KubeRayOperator {
       timeouts: { create: `${timeoutMinutes + 1}m` },
       // A gate that was passed need not be passed again, whatever a later version of it, or Autopilot, writes there.
       lifecycle: { ignoreChanges: ["spec"] },
-      dependsOn: props.cluster.kubernetesDependencies,
+      dependsOn: dependencies,
       provider: props.cluster.kubernetesProvider,
     });
     this.rayClusterDependencies = [this.resource];
@@ -256,7 +261,7 @@ class ChartOperator extends KubeRayOperator {
       wait: true,
       timeout: 600,
       maxHistory: 10,
-      dependsOn: [...dependencies, ...props.cluster.kubernetesDependencies],
+      dependsOn: dependencies,
       provider: props.cluster.helmProvider,
     });
     this.rayClusterDependencies = [this.resource];
