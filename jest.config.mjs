@@ -3,7 +3,7 @@ const project = (displayName, testMatch) => ({
   displayName,
   testMatch,
   testEnvironment: "node",
-  transform: { "^.+\\.ts$": ["ts-jest", { isolatedModules: true, diagnostics: false }] },
+  transform: { "^.+\\.ts$": ["ts-jest", { diagnostics: false }] },
 });
 
 export default {

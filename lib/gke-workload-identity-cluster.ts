@@ -3,7 +3,7 @@ import { ContainerNodePool } from "@cdktf/provider-google/lib/container-node-poo
 import { ProjectIamMember } from "@cdktf/provider-google/lib/project-iam-member";
 import { ProjectService } from "@cdktf/provider-google/lib/project-service";
 import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
-import { ITerraformDependable, TerraformProvider, TerraformResource } from "cdktf";
+import { ITerraformDependable, TerraformProvider, TerraformResource, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import { GkeNodePool } from "./gke-node-pool";
 import { ClusterOfAttributes, ExistingCluster, requireClusterOptions } from "./private/existing-cluster";
@@ -13,6 +13,7 @@ import { nodePoolConfig, requireNodePools } from "./private/node-pools";
 import {
   CIDR_BLOCK,
   SERVICE_ACCOUNT_EMAIL,
+  SERVICE_ACCOUNT_ID,
   invalid,
   requireAtLeast,
   requireAtMostOne,
@@ -331,6 +332,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       nodeServiceAccountEmail: props.nodeServiceAccountEmail,
       nodeServiceAccountId: props.nodeServiceAccountId,
     });
+    requireName(this, "nodeServiceAccountId", props.nodeServiceAccountId, SERVICE_ACCOUNT_ID);
     requireName(this, "nodeServiceAccountEmail", props.nodeServiceAccountEmail, SERVICE_ACCOUNT_EMAIL);
     props.authorizedNetworks?.forEach(({ cidrBlock }, index) =>
       requireName(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock, CIDR_BLOCK),
@@ -456,8 +458,9 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
 
   private createNodePools(props: GkeWorkloadIdentityClusterProps, nodeRights: ITerraformDependable[]): void {
     const timeout = `${props.timeoutMinutes ?? 45}m`;
-    for (const pool of this.nodePools) {
-      const resource = new ContainerNodePool(this, `pool-${pool.name}`, {
+    this.nodePools.forEach((pool, index) => {
+      const name = Token.isUnresolved(pool.name) ? `${index}` : pool.name;
+      const resource = new ContainerNodePool(this, `pool-${name}`, {
         ...nodePoolConfig(pool, this.nodeServiceAccountEmail),
         cluster: this.cluster.name,
         location: props.location,
@@ -467,6 +470,6 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
         provider: props.googleProvider,
       });
       this.poolResources.set(pool.name, resource);
-    }
+    });
   }
 }

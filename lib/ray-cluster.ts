@@ -188,7 +188,6 @@ export class RayCluster extends Construct implements IRayCluster {
       namespace: this.namespace,
       values: () => ({ manifests: [this.render(props)], drain: this.drain(props) }),
       dependencies: () => [
-        ...this.cluster.kubernetesDependencies,
         ...props.operator.rayClusterDependencies,
         ...identity.podDependencies,
         ...workerIdentity.podDependencies,

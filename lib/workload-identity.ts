@@ -9,6 +9,7 @@ import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluste
 import { useNamespace } from "./private/namespaces";
 import {
   DNS_SUBDOMAIN,
+  PROJECT_NUMBER,
   SERVICE_ACCOUNT_EMAIL,
   SERVICE_ACCOUNT_ID,
   requireAtMostOne,
@@ -92,6 +93,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     requireName(this, "serviceAccountName", props.serviceAccountName, DNS_SUBDOMAIN);
     requireName(this, "googleServiceAccountId", props.googleServiceAccountId, SERVICE_ACCOUNT_ID);
     requireName(this, "googleServiceAccountEmail", props.googleServiceAccountEmail, SERVICE_ACCOUNT_EMAIL);
+    requireName(this, "projectNumber", props.projectNumber, PROJECT_NUMBER);
     requireAtMostOne(this, {
       googleServiceAccountEmail: props.googleServiceAccountEmail,
       googleServiceAccountId: props.googleServiceAccountId,

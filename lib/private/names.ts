@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { TerraformStack } from "cdktf";
+import { TerraformStack, Token } from "cdktf";
 import { IConstruct } from "constructs";
 
 /** The path of a construct below its stack: stable when the stack or the app is renamed. */
@@ -24,8 +24,8 @@ export function uniqueName(construct: IConstruct): string {
   return `${last || "c"}-${shortHash(path)}`;
 }
 
-/** Cuts a name to a length; what is cut off stays distinguishable by a hash. */
+/** Cuts a name to a length; what is cut off stays distinguishable by a hash. One that Terraform knows later is left whole. */
 export function fitName(name: string, maxLength: number): string {
-  if (name.length <= maxLength) return name;
+  if (Token.isUnresolved(name) || name.length <= maxLength) return name;
   return `${name.slice(0, maxLength - 7).replace(/-+$/, "")}-${shortHash(name)}`;
 }

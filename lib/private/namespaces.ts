@@ -39,10 +39,12 @@ class Namespaces extends Construct {
     if (create && BUILT_IN.test(namespace)) {
       throw invalid(scope, "createNamespace", `be false for "${namespace}", which every cluster has`, true);
     }
-    const key = `${provider.alias ?? provider.terraformResourceType}-${namespace}`;
+    const owner = provider.alias ?? provider.terraformResourceType;
+    const key = `${owner}-${namespace}`;
     const known = this.known.get(key);
     if (known === undefined) {
-      const made = new SharedNamespace(this, key, scope.node.path, create, request);
+      const id = Token.isUnresolved(namespace) ? `${owner}-${this.known.size}` : key;
+      const made = new SharedNamespace(this, id, scope.node.path, create, request);
       this.known.set(key, made);
       return made.dependencies;
     }
@@ -62,7 +64,7 @@ class SharedNamespace {
 
   constructor(
     scope: Construct,
-    key: string,
+    id: string,
     public readonly firstUser: string,
     public readonly created: boolean,
     request: NamespaceRequest,
@@ -72,7 +74,7 @@ class SharedNamespace {
       this.dependencies = request.dependencies;
       return;
     }
-    const resource = new NamespaceV1(scope, key, {
+    const resource = new NamespaceV1(scope, id, {
       metadata: { name: request.namespace },
       // The namespace goes only when every pod in it has ended.
       timeouts: { delete: "15m" },

@@ -17,6 +17,13 @@ export const PROJECT_ID: NamingRule = {
     "a project id: 6 to 30 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen",
 };
 
+/** https://cloud.google.com/resource-manager/docs/creating-managing-projects#identifying_projects */
+export const PROJECT_NUMBER: NamingRule = {
+  pattern: /^\d+$/,
+  maxLength: 19,
+  description: "a project number: digits only",
+};
+
 /** https://cloud.google.com/compute/docs/regions-zones */
 export const LOCATION: NamingRule = {
   pattern: /^[a-z]+(-[a-z]+)+[0-9]+(-[a-z0-9]+)?$/,

@@ -1,0 +1,106 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { allApps, SynthesizedStack, synthesizeApp } from "./support/apps";
+import { schemaProblems } from "./support/schema";
+
+const stacks = allApps().flatMap((app) =>
+  Object.entries(synthesizeApp(app)).map(([name, stack]): [string, string, SynthesizedStack] => [
+    name,
+    app,
+    stack,
+  ]),
+);
+
+test.each(stacks)("stack %s of %s has only attributes that the providers know", (_name, _app, { json }) => {
+  expect(schemaProblems(json)).toEqual([]);
+});
+
+test.each(stacks)("stack %s of %s has its chart in its own folder", (_name, _app, { json, dir }) => {
+  for (const release of Object.values<any>(json.resource.helm_release ?? {})) {
+    if (release.repository !== undefined) continue;
+    expect(release.chart).toMatch(/^\.\/assets\//);
+    expect(readdirSync(join(dir, release.chart)).sort()).toEqual(["Chart.yaml", "templates", "values.yaml"]);
+  }
+});
+
+test.each(stacks)("stack %s of %s holds no key, token or password", (_name, _app, { json }) => {
+  const text = JSON.stringify(json);
+  const tokens = [...text.matchAll(/"(token|password|private_key|client_key)":"([^"]*)"/g)].map(
+    ([, , value]) => value,
+  );
+
+  expect(
+    tokens.filter((value) => !/^\$\{data\.google_client_config\.[\w-]+\.access_token\}$/.test(value)),
+  ).toEqual([]);
+});
+
+test.each(stacks)("stack %s of %s uses no resource that the design rules out", (_name, _app, { json }) => {
+  const types = Object.keys(json.resource);
+
+  expect(
+    types.filter((type) => /_iam_(binding|policy)$|^null_resource$|^kubernetes_manifest$/.test(type)),
+  ).toEqual([]);
+  expect(
+    types.filter((type) => type.startsWith("kubernetes_") && !/_v1$|_annotations$|_labels$/.test(type)),
+  ).toEqual([]);
+  expect(JSON.stringify(json)).not.toMatch(/local-exec|"exec":/);
+});
+
+test("the main app needs no settings and has today's values of the seed system", () => {
+  const { json } = synthesizeApp("main.ts")["ray-platform"];
+
+  expect(Object.values<any>(json.resource.google_container_cluster)[0]).toMatchObject({
+    name: "cloud-bucket-cluster",
+    location: "us-west1-b",
+    deletion_protection: true,
+  });
+  expect(Object.values<any>(json.resource.google_storage_bucket)[0]).toMatchObject({
+    name: "${data.google_client_config.google-client.project}-ray",
+    location: "US-WEST1",
+    force_destroy: false,
+  });
+  expect(json.provider.google).toEqual([{}]);
+});
+
+test("the main app takes its settings from the environment", () => {
+  const { json } = synthesizeApp("main.ts", {
+    RAY_PROJECT: "my-project-id",
+    RAY_LOCATION: "europe-west4",
+    RAY_GKE_CLUSTER_NAME: "team",
+    RAY_BUCKET_NAME: "team-bucket",
+    RAY_NAMESPACE: "team",
+    RAY_SERVICE_ACCOUNT_NAME: "team-ksa",
+    RAY_GOOGLE_SERVICE_ACCOUNT_ID: "team-gsa",
+    RAY_CLUSTER_NAME: "team-ray",
+    RAY_VERSION: "2.59.0",
+    RAY_ENABLE_APIS: "false",
+    RAY_DELETION_PROTECTION: "false",
+    RAY_FORCE_DESTROY_BUCKET: "true",
+  })["ray-platform"];
+
+  expect(json.provider.google).toEqual([{ project: "my-project-id" }]);
+  expect(Object.values<any>(json.resource.google_container_cluster)[0]).toMatchObject({
+    name: "team",
+    location: "europe-west4",
+    project: "my-project-id",
+    deletion_protection: false,
+  });
+  expect(Object.values<any>(json.resource.google_storage_bucket)[0]).toMatchObject({
+    name: "team-bucket",
+    location: "EUROPE-WEST4",
+    force_destroy: true,
+  });
+  expect(
+    Object.values<any>(json.resource.google_service_account).map((account) => account.account_id),
+  ).toEqual(expect.arrayContaining(["team-gsa", "team-nodes"]));
+  expect(json.resource.google_project_service).toBeUndefined();
+  const release = Object.values<any>(json.resource.helm_release)[0];
+  expect(release).toMatchObject({ name: "team-ray", namespace: "team" });
+  expect(release.values[0]).toContain("rayproject/ray:2.59.0");
+});
+
+test("the main app says which setting is wrong", () => {
+  expect(() => synthesizeApp("main.ts", { RAY_AUTOPILOT: "yes" })).toThrow(
+    'RAY_AUTOPILOT must be "true" or "false", got "yes"',
+  );
+});

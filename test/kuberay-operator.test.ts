@@ -1,0 +1,125 @@
+import { TerraformStack } from "cdktf";
+import { KubeRayOperator } from "../lib";
+import { emptyStack, existingCluster, standardCluster } from "./support/stacks";
+import { Template } from "./support/template";
+
+function gate(stack: TerraformStack): any {
+  return Template.of(stack).resource("kubernetes_job_v1");
+}
+
+test("the add-on is waited for by a Job that a Terraform run waits for", () => {
+  const stack = emptyStack();
+  const cluster = standardCluster(stack);
+  const operator = KubeRayOperator.gkeAddon(stack, "operator", { cluster, timeoutMinutes: 10 });
+
+  expect(gate(stack)).toMatchObject({
+    wait_for_completion: true,
+    timeouts: { create: "11m" },
+    lifecycle: { ignore_changes: ["spec"] },
+    metadata: { namespace: "ray-operator-addon" },
+    spec: { active_deadline_seconds: 600 },
+  });
+  const [container] = [gate(stack).spec.template.spec.container].flat();
+  expect(container.image).toBe("rayproject/ray:2.60.0");
+  expect(container.command[2]).toContain("/apis/ray.io/v1");
+  expect(operator.kuberayVersion).toBeUndefined();
+  expect(operator.rayClusterDependencies).toEqual([operator.resource]);
+});
+
+test("the gate meets the restricted Pod Security Standard", () => {
+  const stack = emptyStack();
+  KubeRayOperator.gkeAddon(stack, "operator", { cluster: standardCluster(stack) });
+  const { spec } = gate(stack).spec.template;
+
+  expect(spec.security_context).toEqual({
+    run_as_non_root: true,
+    seccomp_profile: { type: "RuntimeDefault" },
+  });
+  expect([spec.container].flat()[0].security_context).toEqual({
+    allow_privilege_escalation: false,
+    capabilities: { drop: ["ALL"] },
+  });
+});
+
+test("the chart is pinned, waited for, and taken over where Terraform lost sight of it", () => {
+  const stack = emptyStack();
+  const cluster = standardCluster(stack, { rayOperatorAddon: false });
+  const operator = KubeRayOperator.chart(stack, "operator", { cluster });
+
+  expect(Template.of(stack).resource("helm_release")).toMatchObject({
+    name: "kuberay-operator",
+    namespace: "kuberay-operator",
+    repository: "https://ray-project.github.io/kuberay-helm/",
+    chart: "kuberay-operator",
+    version: "1.6.2",
+    upgrade_install: true,
+    atomic: true,
+    wait: true,
+  });
+  expect(operator.kuberayVersion).toBe("1.6.2");
+});
+
+test("the chart can come from a mirror or a file, with values", () => {
+  const stack = emptyStack();
+  const cluster = standardCluster(stack, { rayOperatorAddon: false });
+  KubeRayOperator.chart(stack, "operator", {
+    cluster,
+    kuberayVersion: "1.7.0",
+    namespace: "operators",
+    chart: "./kuberay-operator-1.7.0.tgz",
+    values: { resources: { limits: { cpu: "1" } } },
+  });
+  const release = Template.of(stack).resource("helm_release");
+
+  expect(release).toMatchObject({
+    namespace: "operators",
+    chart: "./kuberay-operator-1.7.0.tgz",
+    version: "1.7.0",
+  });
+  expect(release).not.toHaveProperty("repository");
+  expect(release.values).toEqual(['${jsonencode({"resources" = {"limits" = {"cpu" = "1"}}})}']);
+});
+
+test("an existing operator is not touched, and its version is the user's word", () => {
+  const stack = emptyStack();
+  const operator = KubeRayOperator.existing(stack, "operator", {
+    cluster: existingCluster(stack),
+    kuberayVersion: "1.5.1",
+    namespace: "ray-system",
+  });
+
+  expect(operator.kuberayVersion).toBe("1.5.1");
+  expect(operator.networkPeer.namespace).toBe("ray-system");
+  expect(Object.keys(Template.of(stack).json.resource ?? {})).toEqual([]);
+});
+
+test("the add-on is refused on a cluster without it", () => {
+  const stack = emptyStack();
+  const cluster = standardCluster(stack, { rayOperatorAddon: false });
+
+  expect(() => KubeRayOperator.gkeAddon(stack, "operator", { cluster })).toThrow(
+    new Error("'cluster' must have 'rayOperatorAddon' on (stack/cluster does not) (at stack/operator)"),
+  );
+});
+
+test("the chart is refused on a cluster with the add-on", () => {
+  const stack = emptyStack();
+  const cluster = standardCluster(stack);
+
+  expect(() => KubeRayOperator.chart(stack, "operator", { cluster })).toThrow(
+    new Error(
+      "'cluster' must not have 'rayOperatorAddon' on (stack/cluster does): both would own the same types (at stack/operator)",
+    ),
+  );
+});
+
+test.each(["latest", "v1.6.2", "1.6"])("the version %s is refused", (kuberayVersion) => {
+  const stack = emptyStack();
+  const cluster = existingCluster(stack);
+
+  expect(() => KubeRayOperator.existing(stack, "operator", { cluster, kuberayVersion })).toThrow(
+    new Error(
+      `'kuberayVersion' must be a KubeRay version such as "1.6.2", got "${kuberayVersion}" (at stack/operator)`,
+    ),
+  );
+});

@@ -1,0 +1,77 @@
+import { Testing } from "cdktf";
+import { RayPlatformStack } from "../lib";
+import { Template } from "./support/template";
+
+test("the platform's resources keep their addresses, because a new address replaces a user's resource", () => {
+  const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack"));
+  const addresses = Object.entries<any>(json.resource).flatMap(([type, resources]) =>
+    Object.keys(resources).map((name) => `${type}.${name}`),
+  );
+
+  expect(addresses.sort()).toEqual([
+    "google_container_cluster.cluster_A4C38409",
+    "google_container_node_pool.cluster_pool-ray_6C523EC7",
+    "google_project_iam_member.cluster_node-service-account-role_0E41AC01",
+    "google_project_service.cluster_api-cloudresourcemanager_F2802F10",
+    "google_project_service.cluster_api-compute_F2743004",
+    "google_project_service.cluster_api-container_9F554D38",
+    "google_project_service.cluster_api-iam_079F7FE2",
+    "google_project_service.cluster_api-iamcredentials_93B7837D",
+    "google_project_service.cluster_api-storage_F885BAC0",
+    "google_service_account.bucket_identity_google-service-account_C96BDBEC",
+    "google_service_account.cluster_node-service-account_B5377F90",
+    "google_service_account_iam_member.bucket_identity_workload-identity-user_74A7CFD2",
+    "google_storage_bucket.bucket_3056591E",
+    "google_storage_bucket_iam_member.bucket_grant-storage-bucketViewer-9fca45_562E70F7",
+    "google_storage_bucket_iam_member.bucket_grant-storage-objectUser-36c5e0_1B93BA85",
+    "helm_release.ray_ray-cluster_C33B65C6",
+    "kubernetes_job_v1.operator_gate_3592A613",
+    "kubernetes_namespace_v1.namespaces_cluster-ray-operator-addon_C9912F12",
+    "kubernetes_namespace_v1.namespaces_cluster-ray_F83B1975",
+    "kubernetes_network_policy_v1.ray_network-policy_F6006E8F",
+    "kubernetes_service_account_v1.bucket_identity_service-account_BF65BADE",
+  ]);
+});
+
+test("the outputs say how to go on", () => {
+  const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack", { project: "my-project-id" }));
+
+  expect(json.output).toEqual({
+    bucket_url: {
+      description: "The bucket that Ray's pods read and write.",
+      value: "gs://${google_storage_bucket.bucket_3056591E.name}",
+    },
+    get_credentials_command: {
+      description: "Lets kubectl reach the cluster.",
+      value:
+        "gcloud container clusters get-credentials cloud-bucket-cluster --location us-west1-b --project my-project-id",
+    },
+    identity: {
+      description: "Who the pods are for IAM.",
+      value: "${google_service_account.bucket_identity_google-service-account_C96BDBEC.member}",
+    },
+    job_submit_command: {
+      description: "Runs a small Ray job, once the port is forwarded.",
+      value:
+        'ray job submit --address http://localhost:8265 -- python -c "import ray; ray.init(); print(ray.cluster_resources())"',
+    },
+    port_forward_command: {
+      description: "Makes the Ray dashboard and job API reachable at http://localhost:8265.",
+      value: "kubectl port-forward --namespace ray service/raycluster-mini-head-svc 8265:8265",
+    },
+  });
+});
+
+test("the stack makes no provider for Google and chooses no backend", () => {
+  const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack"));
+
+  expect(json.provider).not.toHaveProperty("google");
+  expect(Object.keys(json.terraform)).toEqual(["required_providers"]);
+});
+
+test("on Autopilot there are no pools", () => {
+  const template = Template.of(new RayPlatformStack(Testing.app(), "stack", { autopilot: true }));
+
+  expect(template.resources("google_container_node_pool")).toEqual([]);
+  expect(template.resource("google_container_cluster").enable_autopilot).toBe(true);
+});

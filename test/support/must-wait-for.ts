@@ -1,0 +1,138 @@
+import { Configuration } from "./configuration";
+import { GraphEdge } from "./graph";
+
+/** A resource as it stands in the configuration. */
+interface Resource {
+  readonly type: string;
+  readonly address: string;
+  readonly body: any;
+}
+
+/** Which APIs a type calls. The provider reads the project by Resource Manager wherever it enables an API. */
+const APIS: { [type: string]: string[] } = {
+  google_container_cluster: ["container", "compute", "cloudresourcemanager"],
+  google_container_node_pool: ["container"],
+  google_service_account: ["iam", "cloudresourcemanager"],
+  google_service_account_iam_member: ["iam", "iamcredentials"],
+  google_project_iam_member: ["cloudresourcemanager"],
+  google_project_service: ["cloudresourcemanager"],
+  google_storage_bucket: ["storage", "cloudresourcemanager"],
+  google_storage_bucket_iam_member: ["storage"],
+};
+
+/**
+ * Every pair of which the first must wait for the second, read from what the resources say and not from their edges: which
+ * account a pod names, which namespace an object is in, whose member a grant is for.
+ */
+export function mustWaitFor(configuration: Configuration): GraphEdge[] {
+  const resources = resourcesOf(configuration);
+  const edges: GraphEdge[] = [];
+  for (const resource of resources) {
+    for (const other of resources) {
+      if (resource !== other && needs(resource, other, resources)) {
+        edges.push({ from: resource.address, to: other.address });
+      }
+    }
+  }
+  return edges;
+}
+
+/** Whether a Helm release holds a RayCluster. */
+export function rayClusterOf({ type, body }: { type: string; body: any }): any {
+  if (type !== "helm_release") return undefined;
+  const values = (body.values ?? []).filter((text: string) => text.startsWith('{"manifests"')).map(parse);
+  return values.flatMap(({ manifests }: any) => manifests).find(({ kind }: any) => kind === "RayCluster");
+}
+
+function resourcesOf(configuration: Configuration): Resource[] {
+  return Object.entries<any>(configuration.resource ?? {}).flatMap(([type, bodies]) =>
+    Object.entries<any>(bodies).map(([name, body]) => ({ type, address: `${type}.${name}`, body })),
+  );
+}
+
+function needs(resource: Resource, other: Resource, all: Resource[]): boolean {
+  return (
+    needsApi(resource, other) ||
+    needsNodes(resource, other) ||
+    needsNamespace(resource, other) ||
+    needsPool(resource, other) ||
+    rayClusterNeeds(resource, other, all)
+  );
+}
+
+function needsApi({ type }: Resource, other: Resource): boolean {
+  return (
+    other.type === "google_project_service" &&
+    (APIS[type] ?? []).some((api) => other.body.service === `${api}.googleapis.com`)
+  );
+}
+
+/** Kubernetes objects need an API server and nodes whose account may work; so they do to be deleted. */
+function needsNodes({ type }: Resource, other: Resource): boolean {
+  const nodes = ["google_container_cluster", "google_container_node_pool", "google_project_iam_member"];
+  const inCluster = type.startsWith("kubernetes_") || type === "helm_release";
+  const pool = type === "google_container_node_pool" && other.type === "google_project_iam_member";
+  return pool || (inCluster && nodes.includes(other.type));
+}
+
+function needsNamespace({ type, body }: Resource, other: Resource): boolean {
+  const namespace = type === "helm_release" ? body.namespace : body.metadata?.namespace;
+  return other.type === "kubernetes_namespace_v1" && other.body.metadata.name === namespace;
+}
+
+/** A member of a workload identity pool is refused before there is a cluster with that pool. */
+function needsPool({ body }: Resource, other: Resource): boolean {
+  return other.type === "google_container_cluster" && /svc\.id\.goog\[|workload_pool/.test(body.member ?? "");
+}
+
+function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): boolean {
+  const rayCluster = rayClusterOf(release);
+  if (rayCluster === undefined) return false;
+  const { namespace, name } = rayCluster.metadata;
+  const accounts = accountsOf(rayCluster);
+  switch (other.type) {
+    case "kubernetes_service_account_v1":
+    case "kubernetes_annotations":
+      return other.body.metadata.namespace === namespace && accounts.includes(other.body.metadata.name);
+    case "kubernetes_network_policy_v1":
+      return (
+        other.body.metadata.namespace === namespace &&
+        other.body.spec.pod_selector.match_labels["ray.io/cluster"] === name
+      );
+    case "google_service_account_iam_member":
+      return accounts.some((account) => other.body.member.endsWith(`[${namespace}/${account}]`));
+    case "google_storage_bucket_iam_member":
+      return accounts.some((account) => membersOf(namespace, account, all).some((m) => isMember(other, m)));
+    case "kubernetes_job_v1":
+      return true;
+    case "helm_release":
+      return rayClusterOf(other) === undefined;
+    default:
+      return false;
+  }
+}
+
+function accountsOf(rayCluster: any): string[] {
+  const { headGroupSpec, workerGroupSpecs } = rayCluster.spec;
+  return [headGroupSpec, ...workerGroupSpecs].map(({ template }) => template.spec.serviceAccountName);
+}
+
+/** What a grant's member contains when it is for a Kubernetes service account. */
+function membersOf(namespace: string, account: string, all: Resource[]): string[] {
+  const bindings = all.filter(
+    ({ type, body }) =>
+      type === "google_service_account_iam_member" && body.member.endsWith(`[${namespace}/${account}]`),
+  );
+  const googleAccounts = bindings.map(({ body }) =>
+    body.service_account_id.replace(/^.*\//, "").replace(/\.name\}$/, "."),
+  );
+  return [...googleAccounts, `/subject/ns/${namespace}/sa/${account}`];
+}
+
+function isMember(grant: Resource, member: string): boolean {
+  return grant.body.member.includes(member);
+}
+
+function parse(text: string): any {
+  return JSON.parse(text);
+}

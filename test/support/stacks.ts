@@ -1,0 +1,78 @@
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { TerraformStack, Testing } from "cdktf";
+import {
+  GkeClusterOptions,
+  GkeWorkloadIdentityCluster,
+  GkeWorkloadIdentityClusterProps,
+  IGkeWorkloadIdentityCluster,
+  KubeRayOperator,
+  RayBucketAccess,
+  RayBucketAccessProps,
+  RayCluster,
+  RayClusterProps,
+} from "../../lib";
+
+/** An empty stack named `stack` with a Google provider. */
+export function emptyStack(): TerraformStack {
+  const stack = new TerraformStack(Testing.app(), "stack");
+  new GoogleProvider(stack, "google", { project: "my-project-id" });
+  return stack;
+}
+
+/** A zonal cluster of ours with one pool and the Ray add-on. */
+export function standardCluster(
+  stack: TerraformStack,
+  props: Partial<GkeWorkloadIdentityClusterProps> = {},
+): GkeWorkloadIdentityCluster {
+  return new GkeWorkloadIdentityCluster(stack, "cluster", {
+    clusterName: "my-cluster",
+    location: "us-west1-b",
+    nodePools: props.autopilot ? undefined : [{ name: "ray", machineType: "e2-standard-8", maxNodeCount: 1 }],
+    rayOperatorAddon: true,
+    ...props,
+  });
+}
+
+/** A cluster that exists already. */
+export function existingCluster(
+  stack: TerraformStack,
+  options: Partial<GkeClusterOptions> = {},
+  id = "cluster",
+): IGkeWorkloadIdentityCluster {
+  return GkeWorkloadIdentityCluster.fromClusterName(stack, id, {
+    clusterName: "my-cluster",
+    location: "us-west1-b",
+    ...options,
+  });
+}
+
+/** A bucket of ours, with a Google service account of ours. */
+export function bucketAccess(
+  stack: TerraformStack,
+  cluster: IGkeWorkloadIdentityCluster,
+  props: Partial<RayBucketAccessProps> = {},
+): RayBucketAccess {
+  const identity = props.identity
+    ? {}
+    : { namespace: "ray", serviceAccountName: "my-ksa", googleServiceAccountId: "my-iam-sa" };
+  return new RayBucketAccess(stack, "bucket", { cluster, bucketName: "my-bucket", ...identity, ...props });
+}
+
+/** A Ray cluster of a head alone, on a cluster and operator that exist already. */
+export function rayCluster(
+  props: Partial<RayClusterProps> = {},
+  kuberayVersion?: string,
+): { stack: TerraformStack; ray: RayCluster } {
+  const stack = emptyStack();
+  const operator =
+    props.operator ??
+    KubeRayOperator.existing(stack, "operator", { cluster: existingCluster(stack), kuberayVersion });
+  const ray = new RayCluster(stack, "ray", {
+    operator,
+    rayClusterName: "raycluster-mini",
+    head: { cpu: 2, memoryGiB: 8 },
+    ...(props.identity ? {} : { namespace: "ray" }),
+    ...props,
+  });
+  return { stack, ray };
+}
