@@ -10,7 +10,6 @@ new GoogleProvider(stack, "google", { project: "my-project-id" });
 const cluster = GkeWorkloadIdentityCluster.fromClusterName(stack, "cluster", {
   clusterName: "team-cluster",
   location: "us-east4",
-  project: "platform-project-id",
 });
 const operator = KubeRayOperator.existing(stack, "operator", { cluster, kuberayVersion: "1.6.2" });
 

@@ -1,10 +1,9 @@
 import { Release } from "@cdktf/provider-helm/lib/release";
-import { JobV1 } from "@cdktf/provider-kubernetes/lib/job-v1";
 import { Fn, ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { useNamespace } from "./private/namespaces";
-import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
+import { PlainResource } from "./private/plain-elements";
 import { DEFAULT_RAY_IMAGE } from "./private/versions";
 import { DNS_LABEL, KUBERAY_VERSION, invalid, requireAtLeast, requireName } from "./private/validation";
 import { RayNetworkPeer } from "./ray-network-peer";
@@ -186,43 +185,49 @@ class GkeAddonOperator extends KubeRayOperator {
       provider: props.cluster.kubernetesProvider,
       dependencies: props.cluster.kubernetesDependencies,
     });
-    this.resource = new JobV1(this, "gate", {
-      metadata: {
-        name: "ray-operator-addon-gate",
-        namespace,
-        labels: { "app.kubernetes.io/name": "ray-operator-addon-gate" },
+    this.resource = new PlainResource(
+      this,
+      "gate",
+      {
+        terraformResourceType: "kubernetes_job_v1",
+        // A gate that was passed need not be passed again, whatever a later version of it, or Autopilot, writes there.
+        lifecycle: { ignoreChanges: ["spec"] },
+        dependsOn: dependencies,
+        provider: props.cluster.kubernetesProvider,
       },
-      spec: {
-        activeDeadlineSeconds: timeoutMinutes * 60,
-        template: {
-          metadata: { labels: { "app.kubernetes.io/name": "ray-operator-addon-gate" } },
-          spec: {
-            restartPolicy: "Never",
-            securityContext: POD_SECURITY_CONTEXT,
-            container: [
-              {
-                name: "gate",
-                image: props.gateImage ?? DEFAULT_RAY_IMAGE,
-                command: ["python3", "-c", WAIT_FOR_RAY_API],
-                resources: {
-                  requests: { cpu: "50m", memory: "64Mi" },
-                  limits: { cpu: "250m", memory: "128Mi" },
-                },
-                securityContext: CONTAINER_SECURITY_CONTEXT,
-              },
-            ],
-          },
-        },
-      },
-      waitForCompletion: true,
-      timeouts: { create: `${timeoutMinutes + 1}m` },
-      // A gate that was passed need not be passed again, whatever a later version of it, or Autopilot, writes there.
-      lifecycle: { ignoreChanges: ["spec"] },
-      dependsOn: dependencies,
-      provider: props.cluster.kubernetesProvider,
-    });
+      gateJob(namespace, props.gateImage ?? DEFAULT_RAY_IMAGE, timeoutMinutes),
+    );
     this.rayClusterDependencies = [this.resource];
   }
+}
+
+/** The attributes of the gate's `kubernetes_job_v1`. */
+function gateJob(namespace: string, image: string, timeoutMinutes: number): { [attribute: string]: any } {
+  const name = "ray-operator-addon-gate";
+  const labels = { "app.kubernetes.io/name": name };
+  const container = {
+    name: "gate",
+    image,
+    command: ["python3", "-c", WAIT_FOR_RAY_API],
+    resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
+    security_context: { allow_privilege_escalation: false, capabilities: { drop: ["ALL"] } },
+  };
+  return {
+    metadata: { name, namespace, labels },
+    spec: {
+      active_deadline_seconds: timeoutMinutes * 60,
+      template: {
+        metadata: { labels },
+        spec: {
+          restart_policy: "Never",
+          security_context: { run_as_non_root: true, seccomp_profile: { type: "RuntimeDefault" } },
+          container: [container],
+        },
+      },
+    },
+    wait_for_completion: true,
+    timeouts: { create: `${timeoutMinutes + 1}m` },
+  };
 }
 
 class ChartOperator extends KubeRayOperator {

@@ -6,7 +6,7 @@ import type { IKubeRayOperator } from "./kuberay-operator";
 import { manifestRelease } from "./private/manifest-release";
 import { useNamespace } from "./private/namespaces";
 import { rayClusterManifest } from "./private/ray-manifest";
-import { rayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
+import { RayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
 import {
   DNS_LABEL,
   DNS_SUBDOMAIN,
@@ -161,7 +161,7 @@ export class RayCluster extends Construct implements IRayCluster {
   public readonly resource: TerraformResource;
   /** The network policy, if there is one. */
   public readonly networkPolicyResource?: TerraformResource;
-  private readonly networkPeers: RayNetworkPeer[];
+  private readonly policy?: RayNetworkPolicy;
   private readonly overrides: [string, any][] = [];
 
   constructor(scope: Construct, id: string, props: RayClusterProps) {
@@ -170,7 +170,6 @@ export class RayCluster extends Construct implements IRayCluster {
     this.kuberayVersion = props.operator.kuberayVersion;
     this.rayClusterName = props.rayClusterName;
     this.rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
-    this.networkPeers = [...(props.networkPeers ?? [])];
     this.requireProps(props);
     const identity = props.identity ?? this.createPlainAccount(props);
     const workerIdentity = props.workerIdentity ?? identity;
@@ -180,7 +179,8 @@ export class RayCluster extends Construct implements IRayCluster {
     this.requireAutoscalerAccount(props);
 
     if (props.networkPolicy ?? true) {
-      this.networkPolicyResource = this.createNetworkPolicy(props, identity.namespaceDependencies);
+      this.policy = this.createNetworkPolicy(props, identity.namespaceDependencies);
+      this.networkPolicyResource = this.policy.resource;
     }
     this.resource = manifestRelease(this, "ray-cluster", {
       cluster: this.cluster,
@@ -224,11 +224,11 @@ export class RayCluster extends Construct implements IRayCluster {
    * @throws if the network policy is off
    */
   public allowFrom(peer: RayNetworkPeer): void {
-    if (this.networkPolicyResource === undefined) {
+    if (this.policy === undefined) {
       throw invalid(this, "networkPolicy", "be on to let only chosen peers in", false);
     }
     requireNetworkPeer(this, "peer", peer);
-    this.networkPeers.push(peer);
+    this.policy.allow(peer);
   }
 
   /**
@@ -317,13 +317,13 @@ export class RayCluster extends Construct implements IRayCluster {
   private createNetworkPolicy(
     props: RayClusterProps,
     dependencies: ITerraformDependable[],
-  ): TerraformResource {
-    return rayNetworkPolicy(this, "network-policy", {
+  ): RayNetworkPolicy {
+    return new RayNetworkPolicy(this, "network-policy", {
       cluster: this.cluster,
       namespace: this.namespace,
       rayClusterName: this.rayClusterName,
       operatorPeer: props.operator.networkPeer,
-      peers: () => this.networkPeers,
+      peers: props.networkPeers ?? [],
       dependencies,
     });
   }

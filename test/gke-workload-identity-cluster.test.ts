@@ -240,7 +240,20 @@ test("an existing cluster is looked up by name and given nothing", () => {
 
   expect(template.resources("google_container_cluster")).toEqual([]);
   expect(template.dataSources("google_container_cluster")).toEqual([
-    expect.objectContaining({ name: "my-cluster", location: "us-west1-b", project: "other-project" }),
+    expect.objectContaining({
+      name: "my-cluster",
+      location: "us-west1-b",
+      project: "other-project",
+      lifecycle: {
+        postcondition: [
+          {
+            condition: "${length(self.workload_identity_config) > 0}",
+            error_message:
+              "The cluster my-cluster has no workload identity pool. Turn Workload Identity on, or name another cluster.",
+          },
+        ],
+      },
+    }),
   ]);
   expect(template.providers("kubernetes")[0].host).toMatch(/data\.google_container_cluster\.\w+\.endpoint/);
 });

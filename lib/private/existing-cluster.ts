@@ -1,8 +1,8 @@
-import { DataGoogleContainerCluster } from "@cdktf/provider-google/lib/data-google-container-cluster";
 import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { GkeClusterAttributes, GkeClusterOptions } from "../gke-workload-identity-cluster";
 import { GkeClusterBase } from "./gke-cluster-base";
+import { PlainDataSource } from "./plain-elements";
 import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, invalid, requireName } from "./validation";
 
 /** The checks that an owned and an existing cluster share. */
@@ -37,30 +37,38 @@ abstract class ImportedCluster extends GkeClusterBase {
 /** A cluster that Terraform looks up by its name. */
 export class ExistingCluster extends ImportedCluster {
   public readonly kubernetesDependencies: ITerraformDependable[] = [];
-  private readonly cluster: DataGoogleContainerCluster;
+  private readonly cluster: PlainDataSource;
 
-  constructor(scope: Construct, id: string, props: GkeClusterOptions) {
-    super(scope, id, props);
-    this.cluster = new DataGoogleContainerCluster(this, "cluster", {
-      name: props.clusterName,
-      location: props.location,
-      project: props.project,
-      provider: props.googleProvider,
-    });
+  constructor(scope: Construct, id: string, options: GkeClusterOptions) {
+    super(scope, id, options);
+    const { clusterName, location, project, googleProvider } = options;
+    const lifecycle = {
+      postcondition: [
+        {
+          condition: "${length(self.workload_identity_config) > 0}",
+          errorMessage: `The cluster ${clusterName} has no workload identity pool. Turn Workload Identity on, or name another cluster.`,
+        },
+      ],
+    };
+    this.cluster = new PlainDataSource(
+      this,
+      "cluster",
+      { terraformResourceType: "google_container_cluster", provider: googleProvider, lifecycle },
+      { name: clusterName, location, project },
+    );
   }
 
   public get endpoint(): string {
-    return this.dnsEndpoint
-      ? this.cluster.controlPlaneEndpointsConfig.get(0).dnsEndpointConfig.get(0).endpoint
-      : this.cluster.endpoint;
+    const dns = "control_plane_endpoints_config[0].dns_endpoint_config[0].endpoint";
+    return this.cluster.getStringAttribute(this.dnsEndpoint ? dns : "endpoint");
   }
 
   public get workloadIdentityPool(): string {
-    return this.cluster.workloadIdentityConfig.get(0).workloadPool;
+    return this.cluster.getStringAttribute("workload_identity_config[0].workload_pool");
   }
 
   protected get encodedCaCertificate(): string {
-    return this.cluster.masterAuth.get(0).clusterCaCertificate;
+    return this.cluster.getStringAttribute("master_auth[0].cluster_ca_certificate");
   }
 }
 

@@ -7,7 +7,7 @@ import { googleClientConfig } from "./client-config";
 import { uniqueName } from "./names";
 
 /** Annotations that GKE writes on objects of ours; without this every plan would want to remove them. */
-const GKE_ANNOTATIONS = ["^autopilot\\.gke\\.io\\/.*", "^cloud\\.google\\.com\\/.*", "^iam\\.gke\\.io\\/.*"];
+const GKE_ANNOTATIONS = ["^autopilot[.]gke[.]io/.*", "^cloud[.]google[.]com/.*", "^iam[.]gke[.]io/.*"];
 
 export interface GkeClusterBaseProps {
   readonly project?: string;

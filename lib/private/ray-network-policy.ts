@@ -1,9 +1,5 @@
-import {
-  NetworkPolicyV1,
-  NetworkPolicyV1SpecIngress,
-  networkPolicyV1SpecIngressToTerraform,
-} from "@cdktf/provider-kubernetes/lib/network-policy-v1";
-import { ITerraformDependable, Lazy } from "cdktf";
+import { NetworkPolicyV1, NetworkPolicyV1Spec } from "@cdktf/provider-kubernetes/lib/network-policy-v1";
+import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { RayNetworkPeer } from "../ray-network-peer";
@@ -16,37 +12,48 @@ export interface RayNetworkPolicyProps {
   readonly namespace: string;
   readonly rayClusterName: string;
   readonly operatorPeer: RayNetworkPeer;
-  /** Asked for at synth. */
-  readonly peers: () => RayNetworkPeer[];
+  readonly peers: RayNetworkPeer[];
   readonly dependencies: ITerraformDependable[];
 }
 
 /** Lets the Ray cluster's own pods and the operator in on every port, chosen peers on theirs, and nobody else. */
-export function rayNetworkPolicy(
-  scope: Construct,
-  id: string,
-  props: RayNetworkPolicyProps,
-): NetworkPolicyV1 {
-  const ownPods = { podSelector: { matchLabels: { "ray.io/cluster": props.rayClusterName } } };
-  const ingress = (): NetworkPolicyV1SpecIngress[] => [
-    { from: [ownPods, peerSelector(props.operatorPeer)] },
-    ...props.peers().map((peer) => ({
-      from: [peerSelector(peer)],
-      ports: (peer.ports ?? [DASHBOARD_PORT]).map((port) => ({ port: `${port}`, protocol: "TCP" })),
-    })),
-  ];
-  return new NetworkPolicyV1(scope, id, {
-    metadata: { name: `${props.rayClusterName}-ray`, namespace: props.namespace },
-    spec: {
-      podSelector: ownPods.podSelector,
+export class RayNetworkPolicy {
+  public readonly resource: NetworkPolicyV1;
+  private readonly peers: RayNetworkPeer[];
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: RayNetworkPolicyProps,
+  ) {
+    this.peers = [...props.peers];
+    this.resource = new NetworkPolicyV1(scope, id, {
+      metadata: { name: `${props.rayClusterName}-ray`, namespace: props.namespace },
+      spec: this.spec(),
+      dependsOn: props.dependencies,
+      provider: props.cluster.kubernetesProvider,
+    });
+  }
+
+  public allow(peer: RayNetworkPeer): void {
+    this.peers.push(peer);
+    this.resource.putSpec(this.spec());
+  }
+
+  private spec(): NetworkPolicyV1Spec {
+    const ownPods = { matchLabels: { "ray.io/cluster": this.props.rayClusterName } };
+    return {
+      podSelector: ownPods,
       policyTypes: ["Ingress"],
-      ingress: Lazy.anyValue({
-        produce: () => ingress().map((rule) => networkPolicyV1SpecIngressToTerraform(rule)),
-      }),
-    },
-    dependsOn: props.dependencies,
-    provider: props.cluster.kubernetesProvider,
-  });
+      ingress: [
+        { from: [{ podSelector: ownPods }, peerSelector(this.props.operatorPeer)] },
+        ...this.peers.map((peer) => ({
+          from: [peerSelector(peer)],
+          ports: (peer.ports ?? [DASHBOARD_PORT]).map((port) => ({ port: `${port}`, protocol: "TCP" })),
+        })),
+      ],
+    };
+  }
 }
 
 /** @throws if the peer names both pods and an address range, or neither a port nor a name that can be */
