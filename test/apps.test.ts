@@ -59,7 +59,7 @@ test("the main app needs no settings and has today's values of the seed system",
     location: "US-WEST1",
     force_destroy: false,
   });
-  expect(json.provider.google).toEqual([{}]);
+  expect(json.provider.google).toEqual([{ batching: [{ enable_batching: true, send_after: "300ms" }] }]);
 });
 
 test("the main app takes its settings from the environment", () => {
@@ -78,7 +78,7 @@ test("the main app takes its settings from the environment", () => {
     RAY_FORCE_DESTROY_BUCKET: "true",
   })["ray-platform"];
 
-  expect(json.provider.google).toEqual([{ project: "my-project-id" }]);
+  expect(json.provider.google).toEqual([expect.objectContaining({ project: "my-project-id" })]);
   expect(Object.values<any>(json.resource.google_container_cluster)[0]).toMatchObject({
     name: "team",
     location: "europe-west4",
