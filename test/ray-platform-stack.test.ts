@@ -1,4 +1,7 @@
-import { Testing } from "cdktf";
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { CloudBackend, NamedCloudWorkspace, Testing } from "cdktf";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { RayPlatformStack } from "../lib";
 import { Template } from "./support/template";
 
@@ -74,4 +77,15 @@ test("on Autopilot there are no pools", () => {
 
   expect(template.resources("google_container_node_pool")).toEqual([]);
   expect(template.resource("google_container_cluster").enable_autopilot).toBe(true);
+});
+
+test("a stack for a remote runner names no path of the machine that synthesized it", () => {
+  const stack = new RayPlatformStack(Testing.app(), "stack");
+  new GoogleProvider(stack, "google");
+  new CloudBackend(stack, { organization: "example", workspaces: new NamedCloudWorkspace("ray") });
+  const text = readFileSync(join(Testing.fullSynth(stack), "stacks/stack/cdk.tf.json"), "utf8");
+
+  expect(text).toMatch(/"cloud": \{\s*"organization": "example"/);
+  expect(text).not.toContain(process.cwd());
+  expect(text).not.toMatch(/"path": "\/(?!\/)/);
 });
