@@ -1,0 +1,525 @@
+/**
+ * The request messages of the Kubernetes Engine API v1 and all that they are made of, from Google's discovery
+ * document (revision 20250725): a message's name, then its fields as `name:type`, where `[]` is a list, `{}` a
+ * map and `(A|B)` an enum. What is not here is refused, as the API refuses it.
+ */
+export const CONTAINER_MESSAGES = `
+AcceleratorConfig
+  acceleratorCount:int64 acceleratorType:string gpuDriverInstallationConfig:GPUDriverInstallationConfig
+  gpuPartitionSize:string gpuSharingConfig:GPUSharingConfig
+AdditionalIPRangesConfig
+  podIpv4RangeNames:[]string subnetwork:string
+AdditionalNodeNetworkConfig
+  network:string subnetwork:string
+AdditionalPodNetworkConfig
+  maxPodsPerNode:MaxPodsConstraint networkAttachment:string secondaryPodRange:string subnetwork:string
+AdditionalPodRangesConfig
+  podRangeInfo:[]RangeInfo podRangeNames:[]string
+AddonsConfig
+  cloudRunConfig:CloudRunConfig configConnectorConfig:ConfigConnectorConfig dnsCacheConfig:DnsCacheConfig
+  gcePersistentDiskCsiDriverConfig:GcePersistentDiskCsiDriverConfig
+  gcpFilestoreCsiDriverConfig:GcpFilestoreCsiDriverConfig gcsFuseCsiDriverConfig:GcsFuseCsiDriverConfig
+  gkeBackupAgentConfig:GkeBackupAgentConfig highScaleCheckpointingConfig:HighScaleCheckpointingConfig
+  horizontalPodAutoscaling:HorizontalPodAutoscaling httpLoadBalancing:HttpLoadBalancing
+  kubernetesDashboard:KubernetesDashboard lustreCsiDriverConfig:LustreCsiDriverConfig
+  networkPolicyConfig:NetworkPolicyConfig parallelstoreCsiDriverConfig:ParallelstoreCsiDriverConfig
+  rayOperatorConfig:RayOperatorConfig statefulHaConfig:StatefulHAConfig
+AdvancedDatapathObservabilityConfig
+  enableMetrics:boolean enableRelay:boolean
+  relayMode:(RELAY_MODE_UNSPECIFIED|DISABLED|INTERNAL_VPC_LB|EXTERNAL_LB)
+AdvancedMachineFeatures
+  enableNestedVirtualization:boolean
+  performanceMonitoringUnit:(PERFORMANCE_MONITORING_UNIT_UNSPECIFIED|ARCHITECTURAL|STANDARD|ENHANCED)
+  threadsPerCore:int64
+AnonymousAuthenticationConfig
+  mode:(MODE_UNSPECIFIED|ENABLED|LIMITED)
+AuthenticatorGroupsConfig
+  enabled:boolean securityGroup:string
+AutoIpamConfig
+  enabled:boolean
+AutoMonitoringConfig
+  scope:(SCOPE_UNSPECIFIED|ALL|NONE)
+AutoUpgradeOptions
+  autoUpgradeStartTime:string description:string
+Autopilot
+  enabled:boolean privilegedAdmissionConfig:PrivilegedAdmissionConfig
+  workloadPolicyConfig:WorkloadPolicyConfig
+AutopilotConfig
+  enabled:boolean
+AutoprovisioningNodePoolDefaults
+  bootDiskKmsKey:string diskSizeGb:int32 diskType:string imageType:string
+  insecureKubeletReadonlyPortEnabled:boolean management:NodeManagement minCpuPlatform:string
+  oauthScopes:[]string serviceAccount:string shieldedInstanceConfig:ShieldedInstanceConfig
+  upgradeSettings:UpgradeSettings
+BestEffortProvisioning
+  enabled:boolean minProvisionNodes:int32
+BigQueryDestination
+  datasetId:string
+BinaryAuthorization
+  enabled:boolean evaluationMode:(EVALUATION_MODE_UNSPECIFIED|DISABLED|PROJECT_SINGLETON_POLICY_ENFORCE)
+BlueGreenInfo
+  blueInstanceGroupUrls:[]string bluePoolDeletionStartTime:string greenInstanceGroupUrls:[]string
+  greenPoolVersion:string
+  phase:(PHASE_UNSPECIFIED|UPDATE_STARTED|CREATING_GREEN_POOL|CORDONING_BLUE_POOL|DRAINING_BLUE_POOL|NODE_POOL_SOAKING|DELETING_BLUE_POOL|ROLLBACK_STARTED)
+BlueGreenSettings
+  nodePoolSoakDuration:string standardRolloutPolicy:StandardRolloutPolicy
+BootDisk
+  diskType:string provisionedIops:int64 provisionedThroughput:int64 sizeGb:int64
+CertificateAuthorityDomainConfig
+  fqdns:[]string gcpSecretManagerCertificateConfig:GCPSecretManagerCertificateConfig
+CidrBlock
+  cidrBlock:string displayName:string
+ClientCertificateConfig
+  issueClientCertificate:boolean
+CloudRunConfig
+  disabled:boolean
+  loadBalancerType:(LOAD_BALANCER_TYPE_UNSPECIFIED|LOAD_BALANCER_TYPE_EXTERNAL|LOAD_BALANCER_TYPE_INTERNAL)
+Cluster
+  addonsConfig:AddonsConfig alphaClusterFeatureGates:[]string
+  anonymousAuthenticationConfig:AnonymousAuthenticationConfig
+  authenticatorGroupsConfig:AuthenticatorGroupsConfig autopilot:Autopilot autoscaling:ClusterAutoscaling
+  binaryAuthorization:BinaryAuthorization clusterIpv4Cidr:string
+  compliancePostureConfig:CompliancePostureConfig conditions:[]StatusCondition
+  confidentialNodes:ConfidentialNodes controlPlaneEndpointsConfig:ControlPlaneEndpointsConfig
+  costManagementConfig:CostManagementConfig createTime:string currentMasterVersion:string
+  currentNodeCount:int32 currentNodeVersion:string databaseEncryption:DatabaseEncryption
+  defaultMaxPodsConstraint:MaxPodsConstraint description:string enableK8sBetaApis:K8sBetaAPIConfig
+  enableKubernetesAlpha:boolean enableTpu:boolean endpoint:string enterpriseConfig:EnterpriseConfig
+  etag:string expireTime:string fleet:Fleet gkeAutoUpgradeConfig:GkeAutoUpgradeConfig id:string
+  identityServiceConfig:IdentityServiceConfig initialClusterVersion:string initialNodeCount:int32
+  instanceGroupUrls:[]string ipAllocationPolicy:IPAllocationPolicy labelFingerprint:string
+  legacyAbac:LegacyAbac location:string locations:[]string loggingConfig:LoggingConfig
+  loggingService:string maintenancePolicy:MaintenancePolicy masterAuth:MasterAuth
+  masterAuthorizedNetworksConfig:MasterAuthorizedNetworksConfig meshCertificates:MeshCertificates
+  monitoringConfig:MonitoringConfig monitoringService:string name:string network:string
+  networkConfig:NetworkConfig networkPolicy:NetworkPolicy nodeConfig:NodeConfig nodeIpv4CidrSize:int32
+  nodePoolAutoConfig:NodePoolAutoConfig nodePoolDefaults:NodePoolDefaults nodePools:[]NodePool
+  notificationConfig:NotificationConfig parentProductConfig:ParentProductConfig
+  podAutoscaling:PodAutoscaling privateClusterConfig:PrivateClusterConfig
+  rbacBindingConfig:RBACBindingConfig releaseChannel:ReleaseChannel resourceLabels:{}string
+  resourceUsageExportConfig:ResourceUsageExportConfig satisfiesPzi:boolean satisfiesPzs:boolean
+  secretManagerConfig:SecretManagerConfig securityPostureConfig:SecurityPostureConfig selfLink:string
+  servicesIpv4Cidr:string shieldedNodes:ShieldedNodes
+  status:(STATUS_UNSPECIFIED|PROVISIONING|RUNNING|RECONCILING|STOPPING|ERROR|DEGRADED) statusMessage:string
+  subnetwork:string tpuIpv4CidrBlock:string userManagedKeysConfig:UserManagedKeysConfig
+  verticalPodAutoscaling:VerticalPodAutoscaling workloadIdentityConfig:WorkloadIdentityConfig zone:string
+ClusterAutoscaling
+  autoprovisioningLocations:[]string autoprovisioningNodePoolDefaults:AutoprovisioningNodePoolDefaults
+  autoscalingProfile:(PROFILE_UNSPECIFIED|OPTIMIZE_UTILIZATION|BALANCED)
+  defaultComputeClassConfig:DefaultComputeClassConfig enableNodeAutoprovisioning:boolean
+  resourceLimits:[]ResourceLimit
+ClusterNetworkPerformanceConfig
+  totalEgressBandwidthTier:(TIER_UNSPECIFIED|TIER_1)
+ClusterUpdate
+  additionalPodRangesConfig:AdditionalPodRangesConfig
+  desiredAdditionalIpRangesConfig:DesiredAdditionalIPRangesConfig desiredAddonsConfig:AddonsConfig
+  desiredAnonymousAuthenticationConfig:AnonymousAuthenticationConfig
+  desiredAuthenticatorGroupsConfig:AuthenticatorGroupsConfig desiredAutoIpamConfig:AutoIpamConfig
+  desiredAutopilotWorkloadPolicyConfig:WorkloadPolicyConfig desiredBinaryAuthorization:BinaryAuthorization
+  desiredClusterAutoscaling:ClusterAutoscaling desiredCompliancePostureConfig:CompliancePostureConfig
+  desiredContainerdConfig:ContainerdConfig desiredControlPlaneEndpointsConfig:ControlPlaneEndpointsConfig
+  desiredCostManagementConfig:CostManagementConfig desiredDatabaseEncryption:DatabaseEncryption
+  desiredDatapathProvider:(DATAPATH_PROVIDER_UNSPECIFIED|LEGACY_DATAPATH|ADVANCED_DATAPATH)
+  desiredDefaultEnablePrivateNodes:boolean desiredDefaultSnatStatus:DefaultSnatStatus
+  desiredDisableL4LbFirewallReconciliation:boolean desiredDnsConfig:DNSConfig
+  desiredEnableCiliumClusterwideNetworkPolicy:boolean desiredEnableFqdnNetworkPolicy:boolean
+  desiredEnableMultiNetworking:boolean desiredEnablePrivateEndpoint:boolean
+  desiredEnterpriseConfig:DesiredEnterpriseConfig desiredFleet:Fleet
+  desiredGatewayApiConfig:GatewayAPIConfig desiredGcfsConfig:GcfsConfig
+  desiredIdentityServiceConfig:IdentityServiceConfig desiredImageType:string
+  desiredInTransitEncryptionConfig:(IN_TRANSIT_ENCRYPTION_CONFIG_UNSPECIFIED|IN_TRANSIT_ENCRYPTION_DISABLED|IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT)
+  desiredIntraNodeVisibilityConfig:IntraNodeVisibilityConfig desiredK8sBetaApis:K8sBetaAPIConfig
+  desiredL4ilbSubsettingConfig:ILBSubsettingConfig desiredLocations:[]string
+  desiredLoggingConfig:LoggingConfig desiredLoggingService:string
+  desiredMasterAuthorizedNetworksConfig:MasterAuthorizedNetworksConfig desiredMasterVersion:string
+  desiredMeshCertificates:MeshCertificates desiredMonitoringConfig:MonitoringConfig
+  desiredMonitoringService:string desiredNetworkPerformanceConfig:ClusterNetworkPerformanceConfig
+  desiredNodeKubeletConfig:NodeKubeletConfig desiredNodePoolAutoConfigKubeletConfig:NodeKubeletConfig
+  desiredNodePoolAutoConfigLinuxNodeConfig:LinuxNodeConfig desiredNodePoolAutoConfigNetworkTags:NetworkTags
+  desiredNodePoolAutoConfigResourceManagerTags:ResourceManagerTags
+  desiredNodePoolAutoscaling:NodePoolAutoscaling desiredNodePoolId:string
+  desiredNodePoolLoggingConfig:NodePoolLoggingConfig desiredNodeVersion:string
+  desiredNotificationConfig:NotificationConfig desiredParentProductConfig:ParentProductConfig
+  desiredPodAutoscaling:PodAutoscaling desiredPrivateClusterConfig:PrivateClusterConfig
+  desiredPrivateIpv6GoogleAccess:(PRIVATE_IPV6_GOOGLE_ACCESS_UNSPECIFIED|PRIVATE_IPV6_GOOGLE_ACCESS_DISABLED|PRIVATE_IPV6_GOOGLE_ACCESS_TO_GOOGLE|PRIVATE_IPV6_GOOGLE_ACCESS_BIDIRECTIONAL)
+  desiredRbacBindingConfig:RBACBindingConfig desiredReleaseChannel:ReleaseChannel
+  desiredResourceUsageExportConfig:ResourceUsageExportConfig desiredSecretManagerConfig:SecretManagerConfig
+  desiredSecurityPostureConfig:SecurityPostureConfig
+  desiredServiceExternalIpsConfig:ServiceExternalIPsConfig desiredShieldedNodes:ShieldedNodes
+  desiredStackType:(STACK_TYPE_UNSPECIFIED|IPV4|IPV4_IPV6)
+  desiredUserManagedKeysConfig:UserManagedKeysConfig desiredVerticalPodAutoscaling:VerticalPodAutoscaling
+  desiredWorkloadIdentityConfig:WorkloadIdentityConfig enableK8sBetaApis:K8sBetaAPIConfig etag:string
+  gkeAutoUpgradeConfig:GkeAutoUpgradeConfig removedAdditionalPodRangesConfig:AdditionalPodRangesConfig
+  userManagedKeysConfig:UserManagedKeysConfig
+CompliancePostureConfig
+  complianceStandards:[]ComplianceStandard mode:(MODE_UNSPECIFIED|DISABLED|ENABLED)
+ComplianceStandard
+  standard:string
+ConfidentialNodes
+  confidentialInstanceType:(CONFIDENTIAL_INSTANCE_TYPE_UNSPECIFIED|SEV|SEV_SNP|TDX) enabled:boolean
+ConfigConnectorConfig
+  enabled:boolean
+ConsumptionMeteringConfig
+  enabled:boolean
+ContainerdConfig
+  privateRegistryAccessConfig:PrivateRegistryAccessConfig
+ControlPlaneEndpointsConfig
+  dnsEndpointConfig:DNSEndpointConfig ipEndpointsConfig:IPEndpointsConfig
+CostManagementConfig
+  enabled:boolean
+CreateClusterRequest
+  cluster:Cluster parent:string projectId:string zone:string
+CreateNodePoolRequest
+  clusterId:string nodePool:NodePool parent:string projectId:string zone:string
+DNSConfig
+  additiveVpcScopeDnsDomain:string clusterDns:(PROVIDER_UNSPECIFIED|PLATFORM_DEFAULT|CLOUD_DNS|KUBE_DNS)
+  clusterDnsDomain:string clusterDnsScope:(DNS_SCOPE_UNSPECIFIED|CLUSTER_SCOPE|VPC_SCOPE)
+DNSEndpointConfig
+  allowExternalTraffic:boolean endpoint:string
+DailyMaintenanceWindow
+  duration:string startTime:string
+DatabaseEncryption
+  currentState:(CURRENT_STATE_UNSPECIFIED|CURRENT_STATE_ENCRYPTED|CURRENT_STATE_DECRYPTED|CURRENT_STATE_ENCRYPTION_PENDING|CURRENT_STATE_ENCRYPTION_ERROR|CURRENT_STATE_DECRYPTION_PENDING|CURRENT_STATE_DECRYPTION_ERROR)
+  decryptionKeys:[]string keyName:string lastOperationErrors:[]OperationError
+  state:(UNKNOWN|ENCRYPTED|DECRYPTED)
+DefaultComputeClassConfig
+  enabled:boolean
+DefaultSnatStatus
+  disabled:boolean
+DesiredAdditionalIPRangesConfig
+  additionalIpRangesConfigs:[]AdditionalIPRangesConfig
+DesiredEnterpriseConfig
+  desiredTier:(CLUSTER_TIER_UNSPECIFIED|STANDARD|ENTERPRISE)
+DnsCacheConfig
+  enabled:boolean
+EnterpriseConfig
+  clusterTier:(CLUSTER_TIER_UNSPECIFIED|STANDARD|ENTERPRISE)
+  desiredTier:(CLUSTER_TIER_UNSPECIFIED|STANDARD|ENTERPRISE)
+EphemeralStorageLocalSsdConfig
+  dataCacheCount:int32 localSsdCount:int32
+EvictionGracePeriod
+  imagefsAvailable:string imagefsInodesFree:string memoryAvailable:string nodefsAvailable:string
+  nodefsInodesFree:string pidAvailable:string
+EvictionMinimumReclaim
+  imagefsAvailable:string imagefsInodesFree:string memoryAvailable:string nodefsAvailable:string
+  nodefsInodesFree:string pidAvailable:string
+EvictionSignals
+  imagefsAvailable:string imagefsInodesFree:string memoryAvailable:string nodefsAvailable:string
+  nodefsInodesFree:string pidAvailable:string
+FastSocket
+  enabled:boolean
+Filter
+  eventType:[](EVENT_TYPE_UNSPECIFIED|UPGRADE_AVAILABLE_EVENT|UPGRADE_EVENT|SECURITY_BULLETIN_EVENT|UPGRADE_INFO_EVENT)
+Fleet
+  membership:string membershipType:(MEMBERSHIP_TYPE_UNSPECIFIED|LIGHTWEIGHT) preRegistered:boolean
+  project:string
+GCPSecretManagerCertificateConfig
+  secretUri:string
+GPUDriverInstallationConfig
+  gpuDriverVersion:(GPU_DRIVER_VERSION_UNSPECIFIED|INSTALLATION_DISABLED|DEFAULT|LATEST)
+GPUSharingConfig
+  gpuSharingStrategy:(GPU_SHARING_STRATEGY_UNSPECIFIED|TIME_SHARING|MPS) maxSharedClientsPerGpu:int64
+GatewayAPIConfig
+  channel:(CHANNEL_UNSPECIFIED|CHANNEL_DISABLED|CHANNEL_EXPERIMENTAL|CHANNEL_STANDARD)
+GcePersistentDiskCsiDriverConfig
+  enabled:boolean
+GcfsConfig
+  enabled:boolean
+GcpFilestoreCsiDriverConfig
+  enabled:boolean
+GcsFuseCsiDriverConfig
+  enabled:boolean
+GkeAutoUpgradeConfig
+  patchMode:(PATCH_MODE_UNSPECIFIED|ACCELERATED)
+GkeBackupAgentConfig
+  enabled:boolean
+HighScaleCheckpointingConfig
+  enabled:boolean
+HorizontalPodAutoscaling
+  disabled:boolean
+HttpLoadBalancing
+  disabled:boolean
+HugepagesConfig
+  hugepageSize1g:int32 hugepageSize2m:int32
+ILBSubsettingConfig
+  enabled:boolean
+IPAllocationPolicy
+  additionalIpRangesConfigs:[]AdditionalIPRangesConfig additionalPodRangesConfig:AdditionalPodRangesConfig
+  autoIpamConfig:AutoIpamConfig clusterIpv4Cidr:string clusterIpv4CidrBlock:string
+  clusterSecondaryRangeName:string createSubnetwork:boolean defaultPodIpv4RangeUtilization:double
+  ipv6AccessType:(IPV6_ACCESS_TYPE_UNSPECIFIED|INTERNAL|EXTERNAL) nodeIpv4Cidr:string
+  nodeIpv4CidrBlock:string podCidrOverprovisionConfig:PodCIDROverprovisionConfig servicesIpv4Cidr:string
+  servicesIpv4CidrBlock:string servicesIpv6CidrBlock:string servicesSecondaryRangeName:string
+  stackType:(STACK_TYPE_UNSPECIFIED|IPV4|IPV4_IPV6) subnetIpv6CidrBlock:string subnetworkName:string
+  tpuIpv4CidrBlock:string useIpAliases:boolean useRoutes:boolean
+IPEndpointsConfig
+  authorizedNetworksConfig:MasterAuthorizedNetworksConfig enablePublicEndpoint:boolean enabled:boolean
+  globalAccess:boolean privateEndpoint:string privateEndpointSubnetwork:string publicEndpoint:string
+IdentityServiceConfig
+  enabled:boolean
+IntraNodeVisibilityConfig
+  enabled:boolean
+K8sBetaAPIConfig
+  enabledApis:[]string
+KubernetesDashboard
+  disabled:boolean
+LegacyAbac
+  enabled:boolean
+LinuxNodeConfig
+  cgroupMode:(CGROUP_MODE_UNSPECIFIED|CGROUP_MODE_V1|CGROUP_MODE_V2) hugepages:HugepagesConfig
+  sysctls:{}string
+  transparentHugepageDefrag:(TRANSPARENT_HUGEPAGE_DEFRAG_UNSPECIFIED|TRANSPARENT_HUGEPAGE_DEFRAG_ALWAYS|TRANSPARENT_HUGEPAGE_DEFRAG_DEFER|TRANSPARENT_HUGEPAGE_DEFRAG_DEFER_WITH_MADVISE|TRANSPARENT_HUGEPAGE_DEFRAG_MADVISE|TRANSPARENT_HUGEPAGE_DEFRAG_NEVER)
+  transparentHugepageEnabled:(TRANSPARENT_HUGEPAGE_ENABLED_UNSPECIFIED|TRANSPARENT_HUGEPAGE_ENABLED_ALWAYS|TRANSPARENT_HUGEPAGE_ENABLED_MADVISE|TRANSPARENT_HUGEPAGE_ENABLED_NEVER)
+LocalNvmeSsdBlockConfig
+  localSsdCount:int32
+LoggingComponentConfig
+  enableComponents:[](COMPONENT_UNSPECIFIED|SYSTEM_COMPONENTS|WORKLOADS|APISERVER|SCHEDULER|CONTROLLER_MANAGER|KCP_SSHD|KCP_CONNECTION|KCP_HPA)
+LoggingConfig
+  componentConfig:LoggingComponentConfig
+LoggingVariantConfig
+  variant:(VARIANT_UNSPECIFIED|DEFAULT|MAX_THROUGHPUT)
+LustreCsiDriverConfig
+  enableLegacyLustrePort:boolean enabled:boolean
+MaintenanceExclusionOptions
+  scope:(NO_UPGRADES|NO_MINOR_UPGRADES|NO_MINOR_OR_NODE_UPGRADES)
+MaintenancePolicy
+  resourceVersion:string window:MaintenanceWindow
+MaintenanceWindow
+  dailyMaintenanceWindow:DailyMaintenanceWindow maintenanceExclusions:{}TimeWindow
+  recurringWindow:RecurringTimeWindow
+ManagedPrometheusConfig
+  autoMonitoringConfig:AutoMonitoringConfig enabled:boolean
+MasterAuth
+  clientCertificate:string clientCertificateConfig:ClientCertificateConfig clientKey:string
+  clusterCaCertificate:string password:string username:string
+MasterAuthorizedNetworksConfig
+  cidrBlocks:[]CidrBlock enabled:boolean gcpPublicCidrsAccessEnabled:boolean
+  privateEndpointEnforcementEnabled:boolean
+MaxPodsConstraint
+  maxPodsPerNode:int64
+MemoryManager
+  policy:string
+MeshCertificates
+  enableCertificates:boolean
+MonitoringComponentConfig
+  enableComponents:[](COMPONENT_UNSPECIFIED|SYSTEM_COMPONENTS|APISERVER|SCHEDULER|CONTROLLER_MANAGER|STORAGE|HPA|POD|DAEMONSET|DEPLOYMENT|STATEFULSET|CADVISOR|KUBELET|DCGM|JOBSET)
+MonitoringConfig
+  advancedDatapathObservabilityConfig:AdvancedDatapathObservabilityConfig
+  componentConfig:MonitoringComponentConfig managedPrometheusConfig:ManagedPrometheusConfig
+NetworkConfig
+  datapathProvider:(DATAPATH_PROVIDER_UNSPECIFIED|LEGACY_DATAPATH|ADVANCED_DATAPATH)
+  defaultEnablePrivateNodes:boolean defaultSnatStatus:DefaultSnatStatus
+  disableL4LbFirewallReconciliation:boolean dnsConfig:DNSConfig
+  enableCiliumClusterwideNetworkPolicy:boolean enableFqdnNetworkPolicy:boolean
+  enableIntraNodeVisibility:boolean enableL4ilbSubsetting:boolean enableMultiNetworking:boolean
+  gatewayApiConfig:GatewayAPIConfig
+  inTransitEncryptionConfig:(IN_TRANSIT_ENCRYPTION_CONFIG_UNSPECIFIED|IN_TRANSIT_ENCRYPTION_DISABLED|IN_TRANSIT_ENCRYPTION_INTER_NODE_TRANSPARENT)
+  network:string networkPerformanceConfig:ClusterNetworkPerformanceConfig
+  privateIpv6GoogleAccess:(PRIVATE_IPV6_GOOGLE_ACCESS_UNSPECIFIED|PRIVATE_IPV6_GOOGLE_ACCESS_DISABLED|PRIVATE_IPV6_GOOGLE_ACCESS_TO_GOOGLE|PRIVATE_IPV6_GOOGLE_ACCESS_BIDIRECTIONAL)
+  serviceExternalIpsConfig:ServiceExternalIPsConfig subnetwork:string
+NetworkPerformanceConfig
+  totalEgressBandwidthTier:(TIER_UNSPECIFIED|TIER_1)
+NetworkPolicy
+  enabled:boolean provider:(PROVIDER_UNSPECIFIED|CALICO)
+NetworkPolicyConfig
+  disabled:boolean
+NetworkTags
+  tags:[]string
+NodeAffinity
+  key:string operator:(OPERATOR_UNSPECIFIED|IN|NOT_IN) values:[]string
+NodeConfig
+  accelerators:[]AcceleratorConfig advancedMachineFeatures:AdvancedMachineFeatures bootDisk:BootDisk
+  bootDiskKmsKey:string confidentialNodes:ConfidentialNodes containerdConfig:ContainerdConfig
+  diskSizeGb:int32 diskType:string
+  effectiveCgroupMode:(EFFECTIVE_CGROUP_MODE_UNSPECIFIED|EFFECTIVE_CGROUP_MODE_V1|EFFECTIVE_CGROUP_MODE_V2)
+  enableConfidentialStorage:boolean ephemeralStorageLocalSsdConfig:EphemeralStorageLocalSsdConfig
+  fastSocket:FastSocket flexStart:boolean gcfsConfig:GcfsConfig gvnic:VirtualNIC imageType:string
+  kubeletConfig:NodeKubeletConfig labels:{}string linuxNodeConfig:LinuxNodeConfig
+  localNvmeSsdBlockConfig:LocalNvmeSsdBlockConfig localSsdCount:int32
+  localSsdEncryptionMode:(LOCAL_SSD_ENCRYPTION_MODE_UNSPECIFIED|STANDARD_ENCRYPTION|EPHEMERAL_KEY_ENCRYPTION)
+  loggingConfig:NodePoolLoggingConfig machineType:string maxRunDuration:string metadata:{}string
+  minCpuPlatform:string nodeGroup:string oauthScopes:[]string preemptible:boolean
+  reservationAffinity:ReservationAffinity resourceLabels:{}string resourceManagerTags:ResourceManagerTags
+  sandboxConfig:SandboxConfig secondaryBootDiskUpdateStrategy:SecondaryBootDiskUpdateStrategy
+  secondaryBootDisks:[]SecondaryBootDisk serviceAccount:string
+  shieldedInstanceConfig:ShieldedInstanceConfig soleTenantConfig:SoleTenantConfig spot:boolean
+  storagePools:[]string tags:[]string taints:[]NodeTaint windowsNodeConfig:WindowsNodeConfig
+  workloadMetadataConfig:WorkloadMetadataConfig
+NodeConfigDefaults
+  containerdConfig:ContainerdConfig gcfsConfig:GcfsConfig loggingConfig:NodePoolLoggingConfig
+  nodeKubeletConfig:NodeKubeletConfig
+NodeKubeletConfig
+  allowedUnsafeSysctls:[]string containerLogMaxFiles:int32 containerLogMaxSize:string cpuCfsQuota:boolean
+  cpuCfsQuotaPeriod:string cpuManagerPolicy:string evictionMaxPodGracePeriodSeconds:int32
+  evictionMinimumReclaim:EvictionMinimumReclaim evictionSoft:EvictionSignals
+  evictionSoftGracePeriod:EvictionGracePeriod imageGcHighThresholdPercent:int32
+  imageGcLowThresholdPercent:int32 imageMaximumGcAge:string imageMinimumGcAge:string
+  insecureKubeletReadonlyPortEnabled:boolean maxParallelImagePulls:int32 memoryManager:MemoryManager
+  podPidsLimit:int64 singleProcessOomKill:boolean topologyManager:TopologyManager
+NodeLabels
+  labels:{}string
+NodeManagement
+  autoRepair:boolean autoUpgrade:boolean upgradeOptions:AutoUpgradeOptions
+NodeNetworkConfig
+  additionalNodeNetworkConfigs:[]AdditionalNodeNetworkConfig
+  additionalPodNetworkConfigs:[]AdditionalPodNetworkConfig createPodRange:boolean
+  enablePrivateNodes:boolean networkPerformanceConfig:NetworkPerformanceConfig
+  podCidrOverprovisionConfig:PodCIDROverprovisionConfig podIpv4CidrBlock:string
+  podIpv4RangeUtilization:double podRange:string subnetwork:string
+NodePool
+  autopilotConfig:AutopilotConfig autoscaling:NodePoolAutoscaling
+  bestEffortProvisioning:BestEffortProvisioning conditions:[]StatusCondition config:NodeConfig etag:string
+  initialNodeCount:int32 instanceGroupUrls:[]string locations:[]string management:NodeManagement
+  maxPodsConstraint:MaxPodsConstraint name:string networkConfig:NodeNetworkConfig
+  placementPolicy:PlacementPolicy podIpv4CidrSize:int32 queuedProvisioning:QueuedProvisioning
+  selfLink:string
+  status:(STATUS_UNSPECIFIED|PROVISIONING|RUNNING|RUNNING_WITH_ERROR|RECONCILING|STOPPING|ERROR)
+  statusMessage:string updateInfo:UpdateInfo upgradeSettings:UpgradeSettings version:string
+NodePoolAutoConfig
+  linuxNodeConfig:LinuxNodeConfig networkTags:NetworkTags nodeKubeletConfig:NodeKubeletConfig
+  resourceManagerTags:ResourceManagerTags
+NodePoolAutoscaling
+  autoprovisioned:boolean enabled:boolean locationPolicy:(LOCATION_POLICY_UNSPECIFIED|BALANCED|ANY)
+  maxNodeCount:int32 minNodeCount:int32 totalMaxNodeCount:int32 totalMinNodeCount:int32
+NodePoolDefaults
+  nodeConfigDefaults:NodeConfigDefaults
+NodePoolLoggingConfig
+  variantConfig:LoggingVariantConfig
+NodeTaint
+  effect:(EFFECT_UNSPECIFIED|NO_SCHEDULE|PREFER_NO_SCHEDULE|NO_EXECUTE) key:string value:string
+NodeTaints
+  taints:[]NodeTaint
+NotificationConfig
+  pubsub:PubSub
+OperationError
+  errorMessage:string keyName:string timestamp:string
+ParallelstoreCsiDriverConfig
+  enabled:boolean
+ParentProductConfig
+  labels:{}string productName:string
+PlacementPolicy
+  policyName:string tpuTopology:string type:(TYPE_UNSPECIFIED|COMPACT)
+PodAutoscaling
+  hpaProfile:(HPA_PROFILE_UNSPECIFIED|NONE|PERFORMANCE)
+PodCIDROverprovisionConfig
+  disable:boolean
+PrivateClusterConfig
+  enablePrivateEndpoint:boolean enablePrivateNodes:boolean
+  masterGlobalAccessConfig:PrivateClusterMasterGlobalAccessConfig masterIpv4CidrBlock:string
+  peeringName:string privateEndpoint:string privateEndpointSubnetwork:string publicEndpoint:string
+PrivateClusterMasterGlobalAccessConfig
+  enabled:boolean
+PrivateRegistryAccessConfig
+  certificateAuthorityDomainConfig:[]CertificateAuthorityDomainConfig enabled:boolean
+PrivilegedAdmissionConfig
+  allowlistPaths:[]string
+PubSub
+  enabled:boolean filter:Filter topic:string
+QueuedProvisioning
+  enabled:boolean
+RBACBindingConfig
+  enableInsecureBindingSystemAuthenticated:boolean enableInsecureBindingSystemUnauthenticated:boolean
+RangeInfo
+  rangeName:string utilization:double
+RayClusterLoggingConfig
+  enabled:boolean
+RayClusterMonitoringConfig
+  enabled:boolean
+RayOperatorConfig
+  enabled:boolean rayClusterLoggingConfig:RayClusterLoggingConfig
+  rayClusterMonitoringConfig:RayClusterMonitoringConfig
+RecurringTimeWindow
+  recurrence:string window:TimeWindow
+ReleaseChannel
+  channel:(UNSPECIFIED|RAPID|REGULAR|STABLE|EXTENDED)
+ReservationAffinity
+  consumeReservationType:(UNSPECIFIED|NO_RESERVATION|ANY_RESERVATION|SPECIFIC_RESERVATION) key:string
+  values:[]string
+ResourceLabels
+  labels:{}string
+ResourceLimit
+  maximum:int64 minimum:int64 resourceType:string
+ResourceManagerTags
+  tags:{}string
+ResourceUsageExportConfig
+  bigqueryDestination:BigQueryDestination consumptionMeteringConfig:ConsumptionMeteringConfig
+  enableNetworkEgressMetering:boolean
+SandboxConfig
+  type:(UNSPECIFIED|GVISOR)
+SecondaryBootDisk
+  diskImage:string mode:(MODE_UNSPECIFIED|CONTAINER_IMAGE_CACHE)
+SecondaryBootDiskUpdateStrategy
+SecretManagerConfig
+  enabled:boolean
+SecurityPostureConfig
+  mode:(MODE_UNSPECIFIED|DISABLED|BASIC|ENTERPRISE)
+  vulnerabilityMode:(VULNERABILITY_MODE_UNSPECIFIED|VULNERABILITY_DISABLED|VULNERABILITY_BASIC|VULNERABILITY_ENTERPRISE)
+ServiceExternalIPsConfig
+  enabled:boolean
+SetLabelsRequest
+  clusterId:string labelFingerprint:string name:string projectId:string resourceLabels:{}string zone:string
+SetLegacyAbacRequest
+  clusterId:string enabled:boolean name:string projectId:string zone:string
+SetMaintenancePolicyRequest
+  clusterId:string maintenancePolicy:MaintenancePolicy name:string projectId:string zone:string
+SetNetworkPolicyRequest
+  clusterId:string name:string networkPolicy:NetworkPolicy projectId:string zone:string
+SetNodePoolAutoscalingRequest
+  autoscaling:NodePoolAutoscaling clusterId:string name:string nodePoolId:string projectId:string
+  zone:string
+SetNodePoolManagementRequest
+  clusterId:string management:NodeManagement name:string nodePoolId:string projectId:string zone:string
+SetNodePoolSizeRequest
+  clusterId:string name:string nodeCount:int32 nodePoolId:string projectId:string zone:string
+ShieldedInstanceConfig
+  enableIntegrityMonitoring:boolean enableSecureBoot:boolean
+ShieldedNodes
+  enabled:boolean
+SoleTenantConfig
+  minNodeCpus:int32 nodeAffinities:[]NodeAffinity
+StandardRolloutPolicy
+  batchNodeCount:int32 batchPercentage:double batchSoakDuration:string
+StatefulHAConfig
+  enabled:boolean
+StatusCondition
+  canonicalCode:(OK|CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|UNAUTHENTICATED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS)
+  code:(UNKNOWN|GCE_STOCKOUT|GKE_SERVICE_ACCOUNT_DELETED|GCE_QUOTA_EXCEEDED|SET_BY_OPERATOR|CLOUD_KMS_KEY_ERROR|CA_EXPIRING|NODE_SERVICE_ACCOUNT_MISSING_PERMISSIONS|CLOUD_KMS_KEY_DESTROYED)
+  message:string
+TimeWindow
+  endTime:string maintenanceExclusionOptions:MaintenanceExclusionOptions startTime:string
+TopologyManager
+  policy:string scope:string
+UpdateClusterRequest
+  clusterId:string name:string projectId:string update:ClusterUpdate zone:string
+UpdateInfo
+  blueGreenInfo:BlueGreenInfo
+UpdateNodePoolRequest
+  accelerators:[]AcceleratorConfig bootDisk:BootDisk clusterId:string confidentialNodes:ConfidentialNodes
+  containerdConfig:ContainerdConfig diskSizeGb:int64 diskType:string etag:string fastSocket:FastSocket
+  flexStart:boolean gcfsConfig:GcfsConfig gvnic:VirtualNIC imageType:string kubeletConfig:NodeKubeletConfig
+  labels:NodeLabels linuxNodeConfig:LinuxNodeConfig locations:[]string loggingConfig:NodePoolLoggingConfig
+  machineType:string maxRunDuration:string name:string nodeNetworkConfig:NodeNetworkConfig
+  nodePoolId:string nodeVersion:string projectId:string queuedProvisioning:QueuedProvisioning
+  resourceLabels:ResourceLabels resourceManagerTags:ResourceManagerTags storagePools:[]string
+  tags:NetworkTags taints:NodeTaints upgradeSettings:UpgradeSettings windowsNodeConfig:WindowsNodeConfig
+  workloadMetadataConfig:WorkloadMetadataConfig zone:string
+UpgradeSettings
+  blueGreenSettings:BlueGreenSettings maxSurge:int32 maxUnavailable:int32
+  strategy:(NODE_POOL_UPDATE_STRATEGY_UNSPECIFIED|BLUE_GREEN|SURGE)
+UserManagedKeysConfig
+  aggregationCa:string clusterCa:string controlPlaneDiskEncryptionKey:string etcdApiCa:string
+  etcdPeerCa:string gkeopsEtcdBackupEncryptionKey:string serviceAccountSigningKeys:[]string
+  serviceAccountVerificationKeys:[]string
+VerticalPodAutoscaling
+  enabled:boolean
+VirtualNIC
+  enabled:boolean
+WindowsNodeConfig
+  osVersion:(OS_VERSION_UNSPECIFIED|OS_VERSION_LTSC2019|OS_VERSION_LTSC2022)
+WorkloadIdentityConfig
+  workloadPool:string
+WorkloadMetadataConfig
+  mode:(MODE_UNSPECIFIED|GCE_METADATA|GKE_METADATA)
+WorkloadPolicyConfig
+  allowNetAdmin:boolean autopilotCompatibilityAuditingEnabled:boolean
+`;
