@@ -12,6 +12,7 @@ import { fitName } from "./private/names";
 import { nodePoolConfig, requireNodePools } from "./private/node-pools";
 import {
   CIDR_BLOCK,
+  LOCATION,
   SERVICE_ACCOUNT_EMAIL,
   SERVICE_ACCOUNT_ID,
   invalid,
@@ -135,12 +136,12 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
   /** Required unless `autopilot`. */
   readonly nodePools?: GkeNodePool[];
   /**
-   * Zones of the nodes.
+   * Zones of the nodes; with a zonal cluster those besides its own.
    * @default - the cluster's zone, or three zones of its region
    */
   readonly nodeZones?: string[];
   /**
-   * VPC network: its name, or its self link for a shared VPC.
+   * VPC network: its name, or its self link for a shared VPC. Decided when the cluster is created.
    * @default - the network "default" of the project
    */
   readonly network?: string;
@@ -157,7 +158,8 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    */
   readonly servicesRangeName?: string;
   /**
-   * Nodes without public addresses. They then need Cloud NAT, or images from Artifact Registry, to start anything.
+   * Nodes without public addresses. They then need Cloud NAT, or images from Artifact Registry, to start anything. Decided
+   * when the cluster is created: the provider replaces an existing cluster to change it.
    * @default false
    */
   readonly privateNodes?: boolean;
@@ -338,6 +340,13 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       requireName(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock, CIDR_BLOCK),
     );
     requireAtLeast(this, "timeoutMinutes", props.timeoutMinutes, 1);
+    props.nodeZones?.forEach((zone, index) => {
+      requireName(this, `nodeZones[${index}]`, zone, LOCATION);
+      if (zone === props.location) {
+        const rule = "not be the zone of a zonal cluster, which has nodes there anyway";
+        throw invalid(this, `nodeZones[${index}]`, rule, zone);
+      }
+    });
   }
 
   private enableApis(props: GkeWorkloadIdentityClusterProps): void {

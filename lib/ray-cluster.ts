@@ -242,23 +242,25 @@ export class RayCluster extends Construct implements IRayCluster {
   }
 
   private render(props: RayClusterProps): { [field: string]: any } {
-    const manifest = rayClusterManifest({
-      scope: this,
-      namespace: this.namespace,
-      rayClusterName: this.rayClusterName,
-      rayVersion: this.rayVersion,
-      image: this.image(props),
-      labels: props.labels ?? {},
-      autopilot: this.cluster.autopilot,
-      enableInTreeAutoscaling: this.autoscaling(props),
-      recreate: this.recreate(props),
-      head: props.head,
-      headServiceAccountName: this.headServiceAccountName,
-      headPods: this.head,
-      workerGroups: props.workerGroups ?? [],
-      workerServiceAccountName: this.workerServiceAccountName,
-      workerPods: this.workers,
-    });
+    const manifest = copyOf(
+      rayClusterManifest({
+        scope: this,
+        namespace: this.namespace,
+        rayClusterName: this.rayClusterName,
+        rayVersion: this.rayVersion,
+        image: this.image(props),
+        labels: props.labels ?? {},
+        autopilot: this.cluster.autopilot,
+        enableInTreeAutoscaling: this.autoscaling(props),
+        recreate: this.recreate(props),
+        head: props.head,
+        headServiceAccountName: this.headServiceAccountName,
+        headPods: this.head,
+        workerGroups: props.workerGroups ?? [],
+        workerServiceAccountName: this.workerServiceAccountName,
+        workerPods: this.workers,
+      }),
+    );
     for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
     return manifest;
   }
@@ -455,6 +457,13 @@ class ImportedRayCluster extends Construct implements IRayCluster {
     this.kuberayVersion = attributes.kuberayVersion;
     this.rayVersion = attributes.rayVersion;
   }
+}
+
+/** Shares nothing: an override of one pod must not reach another, nor another Ray cluster. */
+function copyOf(value: any): any {
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (value === null || typeof value !== "object" || Token.isUnresolved(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
 }
 
 /** Sets a field in nested objects and lists; the objects on the way are made where they are missing. */

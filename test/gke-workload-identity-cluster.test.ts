@@ -344,6 +344,11 @@ test.each<[string, Partial<GkeWorkloadIdentityClusterProps>, string]>([
     "'nodePools[0].initialNodeCount' must be between minNodeCount (0) and maxNodeCount (1), got 2",
   ],
   [
+    "a node zone that is the cluster's own",
+    { nodeZones: ["us-west1-a", "us-west1-b"] },
+    `'nodeZones[1]' must not be the zone of a zonal cluster, which has nodes there anyway, got "us-west1-b"`,
+  ],
+  [
     "half a node",
     { nodePools: [{ ...pool, maxNodeCount: 1.5 }] },
     "'nodePools[0].maxNodeCount' must be a whole number of at least 0, got 1.5",

@@ -357,6 +357,23 @@ test("a field that is not modelled can be set and removed", () => {
   expect(spec.headGroupSpec.template.spec).not.toHaveProperty("nodeSelector");
 });
 
+test("a field that is set in one pod stays as it is in others and in other Ray clusters", () => {
+  const first = rayCluster({ workerGroups: [cpuGroup] });
+  const container = "spec.headGroupSpec.template.spec.containers.0";
+  first.ray.addOverride(`${container}.resources.limits.cpu`, "4");
+  first.ray.addOverride(`${container}.securityContext.readOnlyRootFilesystem`, true);
+  first.ray.addOverride(`${container}.ports.0.containerPort`, 6380);
+  const { headGroupSpec, workerGroupSpecs } = Template.of(first.stack).rayCluster().spec;
+
+  expect(headGroupSpec.template.spec.containers[0].resources.requests.cpu).toBe("2");
+  expect(workerGroupSpecs[0].template.spec.containers[0].securityContext).toEqual({
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ["ALL"] },
+  });
+  expect(headOf().containers[0].ports[0].containerPort).toBe(6379);
+  expect(headOf().containers[0].securityContext).not.toHaveProperty("readOnlyRootFilesystem");
+});
+
 describe("the network policy", () => {
   function ingressOf(props: Partial<RayClusterProps> = {}, allow?: (ray: RayCluster) => void): any[] {
     const { stack, ray } = rayCluster(props);
