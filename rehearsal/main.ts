@@ -1,0 +1,175 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { installCdktfCli } from "./cdktf-cli";
+import { Node } from "./node/node";
+import { capabilities, enterNamespaces } from "./node/run";
+import { scenarios } from "./scenarios";
+import { isStackFolder, ownStack } from "./scenarios/own-stack";
+import { DOUBLED_NAMES } from "./site";
+import { Scenario, Skipped, Stage } from "./stage";
+import { whyNoProviders } from "./terraform";
+import { ToolCache } from "./tools/cache";
+
+const USAGE = `usage: npm run rehearsal -- [--all | --list | SCENARIO ... | FOLDER ...] [--jobs=N]
+  without arguments the short scenarios; --all: the long ones too; --jobs=N: so many at a time
+  FOLDER: a stack of yours as it was synthesized, for example cdktf.out/stacks/NAME`;
+
+/** How one scenario ended. */
+interface Outcome {
+  readonly status: "passed" | "failed" | "skipped";
+  readonly message?: string;
+}
+
+/** Set in the process that runs one scenario: where it reports. */
+const REPORT_VARIABLE = "REHEARSAL_REPORT";
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) return say(USAGE, 0);
+  if (args.includes("--list")) {
+    scenarios.forEach(({ name, title, long }) => say(`${name}${long ? " (long)" : ""}: ${title}`));
+    return 0;
+  }
+  const chosen = choose(args);
+  const cache = new ToolCache();
+  const able = capabilities(cache);
+  if (able.level !== "node") say(`no pods here: ${able.reason}`);
+  const providers = whyNoProviders();
+  if (providers) say(providers);
+  const cli = chosen.some(({ needs }) => needs.includes("cdktf-cli"))
+    ? await installCdktfCli(cache)
+    : undefined;
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const waiting = [...chosen];
+  const work = async () => {
+    for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
+      const outcome = await runApart(scenario, missing(scenario, able, providers, cli));
+      counts[outcome.status]++;
+    }
+  };
+  await Promise.all(Array.from({ length: jobs(args) }, work));
+  say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  return counts.failed === 0 ? 0 : 1;
+}
+
+function choose(args: readonly string[]): readonly Scenario[] {
+  const names = args.filter((argument) => !argument.startsWith("--"));
+  if (names.length > 0) return names.map(find);
+  return scenarios.filter(({ long }) => args.includes("--all") || !long);
+}
+
+function jobs(args: readonly string[]): number {
+  const flag = args.find((argument) => argument.startsWith("--jobs="));
+  const count = Number(flag?.slice("--jobs=".length) ?? 1);
+  if (!Number.isInteger(count) || count < 1) throw new Error(`${flag}: how many scenarios at a time?`);
+  return count;
+}
+
+function find(name: string): Scenario {
+  if (isStackFolder(name)) return ownStack(name);
+  const scenario = scenarios.find((candidate) => candidate.name === name);
+  if (scenario === undefined) throw new Error(`no scenario or stack folder ${name}\n${USAGE}`);
+  return scenario;
+}
+
+function missing(
+  { needs }: Scenario,
+  able: ReturnType<typeof capabilities>,
+  providers: string | undefined,
+  cli: string | undefined,
+): string | undefined {
+  if (able.level === "nothing") return able.reason;
+  if (needs.includes("pods") && able.level !== "node") return able.reason;
+  if (needs.includes("terraform") && providers) return providers;
+  if (needs.includes("cdktf-cli") && cli) return cli;
+  return undefined;
+}
+
+/** Each scenario has a process, namespaces and a node of its own, so that none can spoil another. */
+async function runApart(scenario: Scenario, reason: string | undefined): Promise<Outcome> {
+  const started = Date.now();
+  const outcome: Outcome = reason ? { status: "skipped", message: reason } : await spawnScenario(scenario);
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  const mark = { passed: "ok  ", failed: "FAIL", skipped: "skip" }[outcome.status];
+  clearLine();
+  say(`${mark} ${scenario.name} (${seconds} s)${outcome.message ? `: ${outcome.message}` : ""}`);
+  return outcome;
+}
+
+async function spawnScenario(scenario: Scenario): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), "rehearsal-"));
+  const report = join(folder, "report.json");
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1], scenario.name], {
+    stdio: "inherit",
+    env: { ...process.env, [REPORT_VARIABLE]: report },
+  });
+  const forward = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on("SIGINT", forward).on("SIGTERM", forward);
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  process.off("SIGINT", forward).off("SIGTERM", forward);
+  const outcome = existsSync(report)
+    ? JSON.parse(readFileSync(report, "utf8"))
+    : { status: "failed", message: `ended with status ${code} and without a report` };
+  rmSync(folder, { recursive: true });
+  return outcome;
+}
+
+/** What the process of one scenario does. */
+async function perform(name: string, report: string): Promise<void> {
+  const scenario = find(name);
+  const cache = new ToolCache();
+  const run = await enterNamespaces(cache);
+  let outcome: Outcome = { status: "passed" };
+  let node: Node | undefined;
+  let stage: Stage | undefined;
+  try {
+    progress(name, "node");
+    node = await Node.start({ cache, run, hosts: DOUBLED_NAMES });
+    stage = new Stage(node, cache, run.logDir, (text) => progress(name, text));
+    await scenario.run(stage);
+    node.throwIfCrashed();
+  } catch (error) {
+    outcome =
+      error instanceof Skipped
+        ? { status: "skipped", message: error.message }
+        : { status: "failed", message: `${(error as Error).message}\nlogs: ${run.logDir}` };
+  }
+  await stage?.end().catch(() => undefined);
+  await node?.stop();
+  writeFileSync(report, JSON.stringify(outcome));
+  process.exit(outcome.status === "failed" ? 1 : 0);
+}
+
+let lastStep = Date.now();
+
+/** On a terminal one line that changes, elsewhere a plain line for each step. */
+function progress(scenario: string, text: string): void {
+  const seconds = ((Date.now() - lastStep) / 1000).toFixed(1);
+  lastStep = Date.now();
+  if (process.stdout.isTTY) {
+    clearLine();
+    process.stdout.write(`.... ${scenario}: ${text}`);
+  } else {
+    process.stdout.write(`.... ${scenario}: ${text} (+${seconds} s)\n`);
+  }
+}
+
+function clearLine(): void {
+  if (process.stdout.isTTY) process.stdout.write("\r\x1b[K");
+}
+
+function say(text: string, code = 0): number {
+  process.stdout.write(`${text}\n`);
+  return code;
+}
+
+const report = process.env[REPORT_VARIABLE];
+const running = report ? perform(process.argv[2], report).then(() => 0) : main(process.argv.slice(2));
+running.then(
+  (code) => process.exit(code),
+  (error: Error) => {
+    process.stderr.write(`${error.stack ?? error.message}\n`);
+    process.exit(1);
+  },
+);

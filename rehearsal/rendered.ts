@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Kubernetes kinds of the resource types that the constructs use. */
+const KINDS: Readonly<Record<string, { apiVersion: string; kind: string }>> = {
+  kubernetes_namespace_v1: { apiVersion: "v1", kind: "Namespace" },
+  kubernetes_service_account_v1: { apiVersion: "v1", kind: "ServiceAccount" },
+  kubernetes_network_policy_v1: { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+  kubernetes_job_v1: { apiVersion: "batch/v1", kind: "Job" },
+};
+
+/** Attributes whose keys are the user's own words. */
+const MAPS = ["labels", "annotations", "match_labels", "limits", "requests"];
+
+/** Lists that Terraform names in the singular, one block an item. */
+const PLURALS: Readonly<Record<string, string>> = { container: "containers" };
+
+/** Attributes that only Terraform reads. */
+const TERRAFORM_ONLY = ["//", "depends_on", "provider", "lifecycle", "timeouts", "wait_for_completion"];
+
+/**
+ * The Kubernetes objects of a synthesized stack, as the providers would send them: for machines where the providers cannot
+ * be installed. What only an apply knows is a placeholder. Namespaces come first and RayClusters last.
+ */
+export function renderedObjects(stackFolder: string): any[] {
+  const { resource = {} } = JSON.parse(readFileSync(join(stackFolder, "cdk.tf.json"), "utf8"));
+  const typed = Object.keys(KINDS).flatMap((type) =>
+    Object.values<any>(resource[type] ?? {}).map((body) => ({ ...KINDS[type], ...objectOf(body) })),
+  );
+  const manifests = Object.values<any>(resource.helm_release ?? {})
+    .flatMap(({ values = [] }) => values)
+    .filter((text: string) => text.startsWith('{"manifests"'))
+    .flatMap((text: string) => JSON.parse(text).manifests);
+  return [...typed, ...manifests];
+}
+
+function objectOf(body: any): any {
+  const own = Object.entries(body).filter(([name]) => !TERRAFORM_ONLY.includes(name));
+  return Object.fromEntries(own.map(([name, value]) => [fieldName(name, value), fieldValue(name, value)]));
+}
+
+function fieldName(name: string, value: unknown): string {
+  const isBlock = typeof value === "object";
+  if (isBlock && name in PLURALS) return PLURALS[name];
+  return name.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+}
+
+function fieldValue(name: string, value: any): any {
+  if (typeof value === "string") {
+    // The provider sends a port that is a number as one; as a string it would be a port's name.
+    if (name === "port" && /^\d+$/.test(value)) return Number(value);
+    return value.replace(/\$\{[^}]*\}/g, "known-after-apply");
+  }
+  if (value === null || typeof value !== "object") return value;
+  if (MAPS.includes(name)) return mapOf(value);
+  if (Array.isArray(value)) return value.map((item) => (typeof item === "object" ? objectOf(item) : item));
+  return name in PLURALS ? [objectOf(value)] : objectOf(value);
+}
+
+function mapOf(value: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fieldValue("", item)]));
+}

@@ -1,0 +1,214 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { synthesize } from "../apps";
+import { CREATIONS, CreationName } from "../creations";
+import type { RequestMatch } from "../google/faults";
+import { GoogleApis, GoogleApisOptions } from "../google/server";
+import { expect, Scenario, Stage } from "../stage";
+import { errorsOf, Terraform, TerraformRun } from "../terraform";
+
+const CLUSTER = "v1/projects/my-project-id/locations/us-west1-b/clusters/cloud-bucket-cluster";
+
+/** The creations of the default stack that Google's APIs do. */
+const IN_GOOGLE = (Object.keys(CREATIONS) as CreationName[]).filter(
+  (name) => CREATIONS[name].api === "google",
+);
+
+/** What the provider asks besides, to finish a cluster. */
+const TO_FINISH: readonly RequestMatch[] = [
+  { method: "GET", path: /\/operations\// },
+  { method: "DELETE", path: /\/nodePools\/default-pool/ },
+];
+
+/** The part of the default stack that is made in Google's APIs, applied to a project of its own. */
+class GooglePart {
+  public static async open(
+    stage: Stage,
+    name: string,
+    settings: Readonly<Record<string, string>>,
+    options: Partial<GoogleApisOptions> = {},
+  ): Promise<GooglePart> {
+    const stack = await synthesize("main.ts", settings);
+    const { endpoint, caPem } = stage.node;
+    const google = await GoogleApis.start({
+      projectId: "my-project-id",
+      projectNumber: "123456789012",
+      accessToken: stage.node.adminToken,
+      cluster: { endpoint, caPem },
+      ...options,
+    });
+    const logFile = join(stage.logDir, `${name}.log`);
+    const terraform = await Terraform.of(stack, { env: google.terraformEnv(), logFile });
+    return new GooglePart(google, terraform, googleTargets(stack));
+  }
+
+  private constructor(
+    public readonly google: GoogleApis,
+    public readonly terraform: Terraform,
+    private readonly targets: readonly string[],
+  ) {}
+
+  public apply(): Promise<TerraformRun> {
+    return this.terraform.tryApply(...this.targets);
+  }
+
+  /** What `gcloud` does to delete something. */
+  public async delete(path: string): Promise<void> {
+    const headers = { authorization: `Bearer ${this.google.accessToken}` };
+    const answer = await fetch(`${this.google.url}/${path}`, { method: "DELETE", headers });
+    expect(answer.ok, `cannot delete ${path}`, answer.status);
+  }
+
+  /** Everything is there and an apply changes nothing. */
+  public async close(): Promise<void> {
+    const changes = (await this.terraform.plannedChanges()).filter(({ address }) => /^google_/.test(address));
+    expect(changes.length === 0, "the second plan is not empty", changes);
+    const { clusters, nodePools, serviceAccounts, buckets, bindings } = this.google.snapshot();
+    const counts = [clusters, nodePools, serviceAccounts, buckets, bindings].map((things) => things.length);
+    expect(JSON.stringify(counts) === "[1,1,2,1,4]", "too little or too much in the project", {
+      ...this.google.snapshot(),
+    });
+    await this.google.stop();
+    this.terraform.remove();
+  }
+}
+
+function googleTargets(stackFolder: string): string[] {
+  const { resource } = JSON.parse(readFileSync(join(stackFolder, "cdk.tf.json"), "utf8"));
+  return Object.keys(resource)
+    .filter((type) => type.startsWith("google_"))
+    .flatMap((type) => Object.keys(resource[type]).map((name) => `-target=${type}.${name}`));
+}
+
+function requireDone(run: TerraformRun): void {
+  expect(run.exitCode === 0, `terraform apply failed: ${errorsOf(run.output)}`);
+}
+
+function requireFailed(run: TerraformRun, message: RegExp): void {
+  expect(run.exitCode !== 0, "an apply succeeded that must fail");
+  const words = run.output.replace(/\s+/g, " ");
+  expect(message.test(words), `no error says ${message}`, errorsOf(run.output));
+}
+
+/** Each request is refused once with 429 or 503: the provider tries again. */
+async function busy(stage: Stage): Promise<void> {
+  for (const status of [429, 503] as const) {
+    stage.step(`${status} to every request that changes something`);
+    const part = await GooglePart.open(stage, `busy-${status}`, { RAY_ENABLE_APIS: "false" });
+    const matches = [...IN_GOOGLE.map((name) => CREATIONS[name].match), ...TO_FINISH];
+    matches.forEach((match) => part.google.faults.fail({ match, status }));
+    requireDone(await part.apply());
+    const refused = part.google.requests.all().filter((request) => request.status === status);
+    expect(refused.length === matches.length, `not every request was refused with ${status}`, refused);
+    await part.close();
+  }
+}
+
+/** Each creation is refused once with 409: grants are tried again, the rest fails and the next apply makes it. */
+async function conflicts(stage: Stage): Promise<void> {
+  const part = await GooglePart.open(stage, "conflicts", { RAY_ENABLE_APIS: "false" });
+  IN_GOOGLE.forEach((name) => part.google.faults.fail({ match: CREATIONS[name].match, status: 409 }));
+  const failed = new Set<string>();
+  for (;;) {
+    stage.step("apply");
+    const run = await part.apply();
+    if (run.exitCode === 0) break;
+    requireFailed(run, /Error 409: The operation was aborted/);
+    const before = failed.size;
+    for (const [, type] of run.output.matchAll(/^ +with ([a-z_]+)\.\S+,$/gm)) failed.add(type);
+    expect(failed.size > before, "what failed once fails again", errorsOf(run.output));
+  }
+  const wanted = [
+    "google_container_cluster",
+    "google_container_node_pool",
+    "google_service_account",
+    "google_storage_bucket",
+  ];
+  expect(JSON.stringify([...failed].sort()) === JSON.stringify(wanted), "other failures than known", [
+    ...failed,
+  ]);
+  await part.close();
+}
+
+/** Reads and lists that miss new things are repeated; a policy that names an account too early is not. */
+async function late(stage: Stage): Promise<void> {
+  const part = await GooglePart.open(
+    stage,
+    "late",
+    { RAY_ENABLE_APIS: "true" },
+    {
+      enabledApis: ["serviceusage.googleapis.com"],
+      consistency: { serviceAccountReads: 3, bucketReads: 3, serviceLists: 3, serviceAccountBindings: 1 },
+    },
+  );
+  stage.step("apply");
+  const run = await part.apply();
+  requireFailed(run, /Service account \S+ does not exist/);
+  const failed = [...run.output.matchAll(/^ +with ([a-z_]+)\.\S+,$/gm)].map(([, type]) => type);
+  expect(
+    failed.every((type) => type.endsWith("_iam_member")),
+    "more failed than grants",
+    failed,
+  );
+  stage.step("apply again");
+  requireDone(await part.apply());
+  await part.close();
+}
+
+/** Terraform does not know whether a cluster that it did not see ready is any good; docs/recovery.md says what to do. */
+async function failedCluster(stage: Stage): Promise<void> {
+  const settings = { RAY_ENABLE_APIS: "false", RAY_DELETION_PROTECTION: "true" };
+  const broken = await GooglePart.open(stage, "broken-cluster", settings);
+  stage.step("GKE cannot make the cluster");
+  broken.google.faults.failOperation({ type: "CREATE_CLUSTER", message: "Insufficient resources" });
+  requireFailed(await broken.apply(), /Insufficient resources/);
+  requireFailed(await broken.apply(), /deletion_protection/);
+  await broken.delete(CLUSTER);
+  requireDone(await broken.apply());
+  await broken.close();
+
+  stage.step("the token expires while GKE makes the cluster");
+  const unseen = await GooglePart.open(stage, "unseen-cluster", settings);
+  const operations = { path: /\/operations\// };
+  unseen.google.faults.fail({ match: operations, status: 401, message: "Request had invalid credentials." });
+  requireFailed(await unseen.apply(), /invalid credentials/);
+  requireFailed(await unseen.apply(), /deletion_protection/);
+  const [cluster] = (await unseen.terraform.stateList()).filter((name) =>
+    /^google_container_cluster/.test(name),
+  );
+  await unseen.terraform.untaint(cluster);
+  requireDone(await unseen.apply());
+  await unseen.delete(`${CLUSTER}/nodePools/default-pool`);
+  await unseen.close();
+}
+
+export const googleFaults: readonly Scenario[] = [
+  {
+    name: "google-busy",
+    title: "429 and 503 to each request once; the apply goes on",
+    needs: ["terraform"],
+    long: true,
+    run: busy,
+  },
+  {
+    name: "google-conflicts",
+    title: "409 to each request once; grants go on, the next apply makes the rest",
+    needs: ["terraform"],
+    long: true,
+    run: conflicts,
+  },
+  {
+    name: "google-late",
+    title: "new services, accounts and buckets are seen late; the apply or the next one goes on",
+    needs: ["terraform"],
+    long: true,
+    run: late,
+  },
+  {
+    name: "failed-cluster",
+    title: "a protected cluster that failed, or was not seen ready, is repaired as documented",
+    needs: ["terraform"],
+    long: true,
+    run: failedCluster,
+  },
+];

@@ -1,0 +1,23 @@
+import type { Scenario } from "../stage";
+import { cli } from "./cli";
+import { faults } from "./faults";
+import { growth } from "./growth";
+import { identity } from "./identity";
+import { order } from "./order";
+import { rendered } from "./rendered";
+import { stacks } from "./stacks";
+import { tenants } from "./tenants";
+import { upgrade } from "./upgrade";
+
+/** Every scenario, in the order in which they run. */
+export const scenarios: readonly Scenario[] = [
+  rendered,
+  ...stacks,
+  cli,
+  identity,
+  order,
+  ...faults,
+  ...tenants,
+  upgrade,
+  growth,
+];

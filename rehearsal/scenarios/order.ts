@@ -1,0 +1,157 @@
+import { synthesize } from "../apps";
+import type { LoggedRequest } from "../google/requests";
+import type { AuditEvent } from "../node/audit";
+import type { Site } from "../site";
+import { expect, Scenario, Stage } from "../stage";
+
+/** Something that happened to one thing, in milliseconds since the epoch. */
+interface Moment {
+  readonly what: string;
+  readonly time: number;
+}
+
+export const order: Scenario = {
+  name: "order",
+  title: "pods come after their rights and go before them, by the times of the audit log and of Google's",
+  needs: ["pods", "terraform"],
+  async run(stage) {
+    const settings = { RAY_DELETION_PROTECTION: "false", RAY_ENABLE_APIS: "false" };
+    const site = await stage.site();
+    await stage.begin();
+    const first = site.google.snapshot();
+    stage.step("apply");
+    const terraform = await site.terraform(await synthesize("main.ts", settings));
+    await terraform.apply();
+    await stage.ray("ray", "raycluster-mini").waitForHead();
+    const rights = rightsGiven(stage, site);
+    const pods = rayPodsCreated(stage);
+    expect(pods.length > 0, "the audit log has no creation of a Ray pod");
+    const early = pods.filter((pod) => rights.some((right) => right.time >= pod.time));
+    expect(early.length === 0, "a Ray pod was created before its rights", { early, rights });
+
+    stage.step("destroy");
+    const applied = Date.now();
+    const lastPodSeen = watchPods(stage);
+    await terraform.destroy();
+    const podsGone = await lastPodSeen.stop();
+    const taken = rightsTaken(stage, site, applied);
+    const tooSoon = taken.filter(({ time }) => time < podsGone);
+    expect(tooSoon.length === 0, `rights went before the last pod (${podsGone})`, tooSoon);
+    expectReverse(stage, site, applied);
+    await stage.expectNothingLeft(site, first);
+  },
+};
+
+/** When each thing that a Ray pod needs was there. */
+function rightsGiven(stage: Stage, site: Site): Moment[] {
+  const google = site.google.requests.all();
+  const moments = [
+    ...written(google, /\/serviceAccounts\/my-iam-sa[^/]*:setIamPolicy/, "workload identity binding"),
+    ...written(google, /\/b\/my-project-id-ray\/iam/, "bucket grant"),
+    ...created(stage, "serviceaccounts", "my-ksa"),
+    ...created(stage, "networkpolicies", "raycluster-mini-ray"),
+  ];
+  expect(moments.length >= 5, "not every right was seen being given", moments);
+  return moments;
+}
+
+/** When each was taken away again. */
+function rightsTaken(stage: Stage, site: Site, since: number): Moment[] {
+  const google = site.google.requests.all().filter(({ time }) => time > since);
+  const moments = [
+    ...written(google, /\/serviceAccounts\/my-iam-sa[^/]*:setIamPolicy/, "workload identity binding"),
+    ...written(google, /\/b\/my-project-id-ray\/iam/, "bucket grant"),
+    ...deleted(stage, "serviceaccounts", "my-ksa"),
+    ...deleted(stage, "networkpolicies", "raycluster-mini-ray"),
+  ];
+  expect(moments.length >= 5, "not every right was seen being taken away", moments);
+  return moments;
+}
+
+/** The Ray cluster goes first, then what it needs, then the nodes, then the cluster. */
+function expectReverse(stage: Stage, site: Site, since: number): void {
+  const google = site.google.requests.all().filter(({ time, method }) => time > since && method === "DELETE");
+  const time = (moments: Moment[]) => Math.max(...moments.map((moment) => moment.time));
+  const pool = google.filter(({ path }) => /\/nodePools\/ray/.test(path)).map(toMoment);
+  const cluster = google
+    .filter(({ path }) => /\/clusters\/cloud-bucket-cluster(\?|$)/.test(path))
+    .map(toMoment);
+  const steps = [
+    deleted(stage, "rayclusters", "raycluster-mini"),
+    deleted(stage, "jobs", "ray-operator-addon-gate"),
+    deleted(stage, "namespaces", "ray"),
+    pool,
+    cluster,
+  ];
+  expect(!steps.some((step) => step.length === 0), "a DELETE is missing", steps);
+  const times = steps.map(time);
+  expect(
+    times[0] < times[1] && times[1] < times[3] && times[2] < times[3] && times[3] < times[4],
+    "the DELETE requests did not come in the reverse order",
+    steps,
+  );
+}
+
+function rayPodsCreated(stage: Stage): Moment[] {
+  return stage.node
+    .auditEvents()
+    .filter(({ verb, objectRef, responseStatus }) => {
+      const isPod = objectRef?.resource === "pods" && objectRef.subresource === undefined;
+      return verb === "create" && isPod && objectRef?.namespace === "ray" && responseStatus?.code === 201;
+    })
+    .map((event) => toAuditMoment(event, "pod"));
+}
+
+/** Looks again and again until it is told to stop; then tells when it last saw a Ray pod. */
+function watchPods(stage: Stage): { stop(): Promise<number> } {
+  let last = 0;
+  let stopped = false;
+  const ray = stage.ray("ray", "raycluster-mini");
+  const watching = (async () => {
+    while (!stopped) {
+      const pods = await ray.list().catch(() => []);
+      if (pods.length > 0) last = Date.now();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  return {
+    stop: async () => {
+      stopped = true;
+      await watching;
+      expect(last > 0, "no Ray pod was seen before the destroy");
+      return last;
+    },
+  };
+}
+
+function created(stage: Stage, resource: string, name: string): Moment[] {
+  return audited(stage, "create", resource, name);
+}
+
+function deleted(stage: Stage, resource: string, name: string): Moment[] {
+  return audited(stage, "delete", resource, name);
+}
+
+function audited(stage: Stage, verb: string, resource: string, name: string): Moment[] {
+  return stage.node
+    .auditEvents()
+    .filter(({ objectRef }) => objectRef?.resource === resource && objectRef.subresource === undefined)
+    .filter(({ objectRef }) => objectRef?.name === name)
+    .filter((event) => event.verb === verb && (event.responseStatus?.code ?? 0) < 300)
+    .map((event) => toAuditMoment(event, `${verb} ${resource}/${name}`));
+}
+
+function written(requests: readonly LoggedRequest[], path: RegExp, what: string): Moment[] {
+  return requests
+    .filter((request) => request.method !== "GET" && path.test(request.path) && request.status === 200)
+    .filter((request) => !/getIamPolicy|testIamPermissions/.test(request.path))
+    .map((request) => ({ what, time: request.time }));
+}
+
+function toMoment({ method, path, time }: LoggedRequest): Moment {
+  return { what: `${method} ${path}`, time };
+}
+
+function toAuditMoment({ requestReceivedTimestamp }: AuditEvent, what: string): Moment {
+  return { what, time: Date.parse(requestReceivedTimestamp) };
+}

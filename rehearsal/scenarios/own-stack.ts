@@ -1,0 +1,73 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { Scenario, Skipped, Stage } from "../stage";
+
+/** Whether an argument is the folder of a synthesized stack. */
+export function isStackFolder(argument: string): boolean {
+  return existsSync(join(argument, "cdk.tf.json"));
+}
+
+/** A user's own stack: applied, its Ray clusters waited for, planned again, and destroyed where it may be. */
+export function ownStack(argument: string): Scenario {
+  const folder = resolve(argument);
+  const config = JSON.parse(readFileSync(join(folder, "cdk.tf.json"), "utf8"));
+  return {
+    name: folder,
+    title: `the stack ${basename(folder)}, as it was synthesized`,
+    needs: ["pods", "terraform"],
+    run: (stage) => rehearse(stage, folder, config),
+  };
+}
+
+async function rehearse(stage: Stage, folder: string, config: any): Promise<void> {
+  const site = await stage.site({ projectId: projectOf(config) });
+  await stage.begin();
+  const first = site.google.snapshot();
+  if (releases(config).some(({ chart }) => chart === "kuberay-operator")) {
+    const missing = await site.serveChart();
+    if (missing) throw new Skipped(missing);
+  } else if (releases(config).length > 0 && !hasAddon(config)) {
+    await site.startOperator(0).ready;
+  }
+  stage.step("apply");
+  const terraform = await site.terraform(folder);
+  await terraform.apply();
+  for (const { metadata } of await rayClusters(stage)) {
+    stage.step(`head of ${metadata.namespace}/${metadata.name}`);
+    await stage.ray(metadata.namespace!, metadata.name).waitForHead();
+  }
+  await stage.expectNothingToDo(terraform);
+  if (isProtected(config)) {
+    stage.step("not destroyed: deletion protection is on");
+    return;
+  }
+  stage.step("destroy");
+  await terraform.destroy();
+  await stage.expectNothingLeft(site, first);
+}
+
+/** A project that the stack names as such; the double answers for any one. */
+function projectOf(config: any): string | undefined {
+  const project = [config.provider?.google].flat()[0]?.project;
+  return typeof project === "string" && !project.includes("${") ? project : undefined;
+}
+
+function releases(config: any): any[] {
+  return Object.values(config.resource?.helm_release ?? {});
+}
+
+function clusters(config: any): any[] {
+  return Object.values(config.resource?.google_container_cluster ?? {});
+}
+
+function hasAddon(config: any): boolean {
+  return clusters(config).some(({ addons_config: addons }) => addons?.ray_operator_config !== undefined);
+}
+
+function isProtected(config: any): boolean {
+  return clusters(config).some((cluster) => cluster.deletion_protection !== false);
+}
+
+async function rayClusters(stage: Stage) {
+  return stage.node.client.list("/apis/ray.io/v1/rayclusters").catch(() => []);
+}

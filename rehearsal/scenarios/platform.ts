@@ -1,0 +1,80 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App, TerraformStack } from "cdktf";
+import {
+  GkeWorkloadIdentityCluster,
+  GkeWorkloadIdentityClusterProps,
+} from "../../lib/gke-workload-identity-cluster";
+import { KubeRayOperator } from "../../lib/kuberay-operator";
+import { RayBucketAccess, RayBucketAccessProps } from "../../lib/ray-bucket-access";
+import { RayCluster, RayClusterProps } from "../../lib/ray-cluster";
+import type { SiteOptions } from "../site";
+
+/** Who the nodes are: an account that is there already, because a new one takes the provider ten seconds. */
+const NODE_ACCOUNT = "ray-nodes@my-project-id.iam.gserviceaccount.com";
+
+/** What is there before the platform is. */
+export const PLATFORM_SITE: SiteOptions = {
+  seed: { serviceAccounts: [NODE_ACCOUNT], buckets: [{ name: "my-access-logs" }] },
+  // The operator runs from the start; the add-on's would be a second one.
+  onAddonEnabled: () => undefined,
+};
+
+export const PLATFORM = { namespace: "ray", rayClusterName: "raycluster" };
+
+/** What a user changes in a platform from one apply to the next. */
+export interface PlatformChange {
+  readonly cluster?: Partial<GkeWorkloadIdentityClusterProps>;
+  readonly operator?: { readonly kuberayVersion?: string };
+  readonly bucket?: Partial<RayBucketAccessProps>;
+  readonly ray?: Partial<RayClusterProps>;
+  /** For `RayCluster.addOverride`. */
+  readonly overrides?: Readonly<Record<string, unknown>>;
+}
+
+/** One change after another, each prop as it was given last. */
+export function merge(first: PlatformChange, second: PlatformChange): PlatformChange {
+  return {
+    cluster: { ...first.cluster, ...second.cluster },
+    operator: { ...first.operator, ...second.operator },
+    bucket: { ...first.bucket, ...second.bucket },
+    ray: { ...first.ray, ...second.ray },
+    overrides: { ...first.overrides, ...second.overrides },
+  };
+}
+
+/** A small platform with every construct, whose operator is there already; returns the folder of its stack. */
+export function synthesizePlatform(change: PlatformChange): string {
+  const outdir = mkdtempSync(join(tmpdir(), "synthesized-"));
+  const app = new App({ outdir });
+  const stack = new TerraformStack(app, "platform");
+  new GoogleProvider(stack, "google", { project: "my-project-id" });
+  const cluster = new GkeWorkloadIdentityCluster(stack, "cluster", {
+    clusterName: "changing",
+    location: "us-west1-b",
+    nodeServiceAccountEmail: NODE_ACCOUNT,
+    nodePools: [{ name: "ray", machineType: "e2-standard-8", maxNodeCount: 1 }],
+    ...change.cluster,
+  });
+  const operator = KubeRayOperator.existing(stack, "operator", { cluster, ...change.operator });
+  const access = new RayBucketAccess(stack, "bucket", {
+    cluster,
+    bucketName: "my-project-id-ray",
+    namespace: PLATFORM.namespace,
+    serviceAccountName: "ray",
+    projectNumber: "123456789012",
+    ...change.bucket,
+  });
+  const ray = new RayCluster(stack, "ray", {
+    operator,
+    rayClusterName: PLATFORM.rayClusterName,
+    identity: access.identity,
+    head: { cpu: 1, memoryGiB: 4 },
+    ...change.ray,
+  });
+  for (const [path, value] of Object.entries(change.overrides ?? {})) ray.addOverride(path, value);
+  app.synth();
+  return join(outdir, "stacks", "platform");
+}

@@ -1,0 +1,72 @@
+import { synthesize } from "../apps";
+import { renderedObjects } from "../rendered";
+import { expect, Scenario, Stage } from "../stage";
+
+const APPS = [
+  "main.ts",
+  "examples/standard.ts",
+  "examples/autopilot.ts",
+  "examples/existing.ts",
+  "examples/private-gpu.ts",
+  "examples/shared-buckets.ts",
+  "examples/own-cluster.ts",
+];
+
+export const rendered: Scenario = {
+  name: "rendered-objects",
+  title:
+    "the API server takes every object of every stack, field by field, and the operator the RayClusters, without Terraform",
+  needs: [],
+  async run(stage) {
+    stage.step("types of KubeRay");
+    await stage.node.startOperator().ready;
+    for (const app of APPS) {
+      stage.step(app);
+      await applyAndDelete(stage, renderedObjects(await synthesize(app)));
+    }
+  },
+};
+
+async function applyAndDelete(stage: Stage, objects: any[]): Promise<void> {
+  const all = [...madeByOthers(objects), ...objects];
+  const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: all });
+  const applied = await stage.node.kubectl(["apply", "--server-side", "--validate=strict", "-f", "-"], {
+    input: list,
+  });
+  const count = applied.split("\n").filter((line) => line.includes("serverside-applied")).length;
+  expect(count === all.length, `${count} of ${all.length} objects were applied`, applied);
+  for (const { metadata } of objects.filter(({ kind }) => kind === "RayCluster")) {
+    // The operator has read it and found nothing wrong with it when it makes the head.
+    await stage.node.waitFor(`a head for ${metadata.name}`, 60_000, async () => {
+      return (await stage.ray(metadata.namespace, metadata.name).list("head")).length === 1;
+    });
+  }
+  await stage.node.kubectl(["delete", "--wait=false", "-f", "-"], { input: list });
+  // What the pods would do with their grace period is another scenario's business.
+  await stage.node.kubectl(["delete", "pods", "-A", "--all", "--force", "--grace-period=0", "--wait=false"]);
+  await stage.node.waitFor("the end of the namespaces", 120_000, async () => {
+    const names = (await stage.node.client.list("/api/v1/namespaces")).map(({ metadata }) => metadata.name);
+    return !all.some(({ kind, metadata }) => kind === "Namespace" && names.includes(metadata.name));
+  });
+}
+
+/** Namespaces and service accounts that a stack says exist already. */
+function madeByOthers(objects: any[]): any[] {
+  const has = (kind: string, name: string, namespace?: string) =>
+    objects.some(
+      (object) =>
+        object.kind === kind && object.metadata.name === name && object.metadata.namespace === namespace,
+    );
+  const namespaces = [...new Set<string>(objects.map(({ metadata }) => metadata.namespace).filter(Boolean))]
+    .filter((name) => !has("Namespace", name))
+    .map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
+  const accounts = objects
+    .filter(({ kind }) => kind === "RayCluster")
+    .map(({ metadata, spec }) => ({
+      name: spec.headGroupSpec.template.spec.serviceAccountName,
+      namespace: metadata.namespace,
+    }))
+    .filter(({ name, namespace }) => !has("ServiceAccount", name, namespace))
+    .map((metadata) => ({ apiVersion: "v1", kind: "ServiceAccount", metadata }));
+  return [...namespaces, ...accounts];
+}

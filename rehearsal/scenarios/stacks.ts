@@ -1,0 +1,186 @@
+import { synthesize, synthesizeVariant } from "../apps";
+import { SPREAD_TASKS } from "../ray-pods";
+import type { SiteOptions } from "../site";
+import { expect, Scenario, Skipped, Stage } from "../stage";
+import type { Site } from "../site";
+
+/** A stack of ours that is applied, used, planned again and destroyed. */
+interface StackScenario extends Omit<Scenario, "run"> {
+  readonly app: string;
+  /** What the scenario changes in the app before it is applied. */
+  readonly change?: (source: string) => string;
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Namespace and name of each Ray cluster. */
+  readonly rayClusters: readonly (readonly [string, string])[];
+  readonly site?: SiteOptions;
+  /** What somebody else made before. */
+  before?(stage: Stage, site: Site): Promise<unknown>;
+  /** How the stack is used. */
+  use?(stage: Stage): Promise<void>;
+  /** Removes what was made before. */
+  after?(stage: Stage): Promise<void>;
+}
+
+/** A Google service account that somebody else made, in another project. */
+const TEAM_ACCOUNT = "team-a-ray@data-project-id.iam.gserviceaccount.com";
+
+async function create(stage: Stage, ...objects: object[]): Promise<void> {
+  const list = { apiVersion: "v1", kind: "List", items: objects };
+  await stage.node.kubectl(["create", "-f", "-"], { input: JSON.stringify(list) });
+}
+
+/** APIs that a new project has. */
+const BARE_PROJECT = ["serviceusage.googleapis.com"];
+
+const STACKS: readonly StackScenario[] = [
+  {
+    name: "default-stack",
+    title: "main.ts, from a bare project to a worker that a task asked for, and away again",
+    needs: ["pods", "terraform"],
+    app: "main.ts",
+    settings: { RAY_DELETION_PROTECTION: "false" },
+    rayClusters: [["ray", "raycluster-mini"]],
+    site: { enabledApis: BARE_PROJECT },
+    use: async (stage) => {
+      stage.step("a task asks for a worker");
+      const printed = await stage.ray("ray", "raycluster-mini").python(SPREAD_TASKS);
+      expect(printed.includes("nodes: 2"), "the tasks did not run on two Ray nodes", printed);
+    },
+  },
+  {
+    name: "autopilot",
+    title: "Autopilot, a federated principal, and an add-on whose types come 30 s late",
+    needs: ["pods", "terraform"],
+    app: "examples/autopilot.ts",
+    change: unprotected,
+    rayClusters: [["ray", "raycluster-autopilot"]],
+    site: { enabledApis: BARE_PROJECT, crdDelayMs: 30_000 },
+  },
+  {
+    name: "existing",
+    title: "an existing cluster, operator, namespace, bucket and accounts, which are all there afterwards",
+    needs: ["pods", "terraform"],
+    app: "examples/existing.ts",
+    rayClusters: [["team-a", "raycluster-team-a"]],
+    site: {
+      seed: {
+        clusters: [{ location: "us-east4", cluster: existingCluster("team-cluster") }],
+        buckets: [{ name: "my-existing-bucket" }],
+        serviceAccounts: [TEAM_ACCOUNT],
+      },
+    },
+    before: async (stage, site) => {
+      await site.startOperator(0).ready;
+      const namespace = "team-a";
+      await create(
+        stage,
+        { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+        { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "team-a-ray", namespace } },
+      );
+    },
+    use: async (stage) => {
+      const { metadata } = await stage.node.client.get(
+        "/api/v1/namespaces/team-a/serviceaccounts/team-a-ray",
+      );
+      const annotation = metadata.annotations?.["iam.gke.io/gcp-service-account"];
+      expect(annotation === TEAM_ACCOUNT, "the existing account is not annotated", metadata);
+    },
+    after: async (stage) => {
+      const { metadata } = await stage.node.client.get(
+        "/api/v1/namespaces/team-a/serviceaccounts/team-a-ray",
+      );
+      expect(metadata.annotations === undefined, "the existing account is still annotated", metadata);
+      await stage.node.kubectl(["delete", "namespace", "team-a"]);
+    },
+  },
+  {
+    name: "operator-chart",
+    title: "private nodes, spot GPUs, and the operator as the pod of its chart",
+    needs: ["pods", "terraform", "chart"],
+    app: "examples/private-gpu.ts",
+    change: unprotected,
+    rayClusters: [["research", "research"]],
+  },
+  {
+    name: "shared-buckets",
+    title: "two Ray clusters of one name on an existing cluster, sharing two buckets",
+    needs: ["pods", "terraform"],
+    app: "examples/shared-buckets.ts",
+    rayClusters: [
+      ["red", "ray"],
+      ["blue", "ray"],
+    ],
+    site: {
+      seed: {
+        clusters: [{ location: "us-west1", cluster: existingCluster("ray-shared") }],
+        buckets: [{ name: "my-datasets" }],
+      },
+    },
+    before: async (_stage, site) => site.startOperator(0).ready,
+  },
+  {
+    name: "own-cluster",
+    title: "one construct in a stack whose cluster and providers are the user's",
+    needs: ["terraform"],
+    app: "examples/own-cluster.ts",
+    change: (source) =>
+      source.replace("enableAutopilot: true,", "enableAutopilot: true,\n  deletionProtection: false,"),
+    rayClusters: [],
+  },
+  {
+    name: "standard",
+    title: "the constructs one by one on a zonal cluster",
+    needs: ["pods", "terraform"],
+    app: "examples/standard.ts",
+    change: unprotected,
+    rayClusters: [["ray", "raycluster-mini"]],
+    long: true,
+  },
+];
+
+/** The request that somebody once made for a cluster with Workload Identity. */
+function existingCluster(name: string): object {
+  return {
+    name,
+    initialNodeCount: 1,
+    workloadIdentityConfig: { workloadPool: "my-project-id.svc.id.goog" },
+  };
+}
+
+/** Lets Terraform destroy a cluster of an example, as somebody who is done with it would. */
+function unprotected(source: string): string {
+  return source.replace("clusterName:", "deletionProtection: false,\n  clusterName:");
+}
+
+async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<void> {
+  const { app, change, settings } = scenario;
+  const stack = change ? await synthesizeVariant(app, change, settings) : await synthesize(app, settings);
+  const site = await stage.site(scenario.site);
+  await stage.begin();
+  if (scenario.needs.includes("chart")) {
+    const missing = await site.serveChart();
+    if (missing) throw new Skipped(missing);
+  }
+  await scenario.before?.(stage, site);
+  const first = site.google.snapshot();
+
+  stage.step("apply");
+  const terraform = await site.terraform(stack);
+  await terraform.apply();
+  for (const [namespace, name] of scenario.rayClusters) {
+    stage.step(`head of ${namespace}/${name}`);
+    await stage.ray(namespace, name).waitForHead();
+  }
+  await scenario.use?.(stage);
+  await stage.expectNothingToDo(terraform);
+
+  stage.step("destroy");
+  await terraform.destroy();
+  await scenario.after?.(stage);
+  await stage.expectNothingLeft(site, first);
+}
+
+export const stacks: readonly Scenario[] = STACKS.map((scenario) => ({
+  ...scenario,
+  run: (stage) => applyUseDestroy(scenario, stage),
+}));

@@ -1,0 +1,150 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ChartRepository } from "./chart-repository";
+import { GoogleApis, GoogleApisOptions } from "./google/server";
+import { ADDRESSES, freePort } from "./node/network";
+import { Node } from "./node/node";
+import type { HostedOperator } from "./node/operator";
+import { Supervisor } from "./node/supervisor";
+import { ToolCache } from "./tools/cache";
+import { issueCertificate } from "./tools/certificates";
+import { kuberayOperatorChart } from "./tools/chart";
+import { Terraform } from "./terraform";
+
+/** Names of Google and of the chart's repository, and where they lead inside the namespaces. */
+export const DOUBLED_NAMES: Readonly<Record<string, string>> = {
+  "storage.googleapis.com": ADDRESSES.google,
+  "metadata.google.internal": ADDRESSES.metadata,
+  "ray-project.github.io": ADDRESSES.charts,
+};
+
+export interface SiteOptions extends Partial<GoogleApisOptions> {
+  /**
+   * How long after the add-on is switched on the custom resource definitions appear, in milliseconds.
+   * @default 3000
+   */
+  readonly crdDelayMs?: number;
+}
+
+/** A Google project with nothing in it, whose clusters are the node: what one scenario happens in. */
+export class Site {
+  public static async start(
+    node: Node,
+    cache: ToolCache,
+    logDir: string,
+    options: SiteOptions = {},
+  ): Promise<Site> {
+    const site = new Site(node, cache, logDir, options);
+    await site.bringUp();
+    return site;
+  }
+
+  public google!: GoogleApis;
+  private readonly supervisor: Supervisor;
+  private operator?: HostedOperator;
+  private charts?: ChartRepository;
+  private readonly workspaces: Terraform[] = [];
+
+  private constructor(
+    public readonly node: Node,
+    private readonly cache: ToolCache,
+    public readonly logDir: string,
+    private readonly options: SiteOptions,
+  ) {
+    this.supervisor = new Supervisor(logDir);
+  }
+
+  /** The environment in which Terraform talks to this site and nothing else. */
+  public get terraformEnv(): Record<string, string> {
+    return {
+      ...this.google.terraformEnv(),
+      // The helm provider fetches charts over TLS from a repository that we double.
+      SSL_CERT_FILE: this.cache.authorityCertificate,
+    };
+  }
+
+  /** Terraform on a copy of a stack's folder, with a state of its own. */
+  public async terraform(stackFolder: string): Promise<Terraform> {
+    const logFile = join(this.logDir, "terraform.log");
+    const terraform = await Terraform.of(stackFolder, { env: this.terraformEnv, logFile });
+    this.workspaces.push(terraform);
+    return terraform;
+  }
+
+  /** Lets Google's hosted operator appear, as it does where the add-on is on. */
+  public startOperator(crdDelayMs = this.options.crdDelayMs ?? 3000): HostedOperator {
+    this.operator = this.node.startOperator({ crdDelayMs });
+    return this.operator;
+  }
+
+  /** Serves the operator's chart under its repository's name; returns why that cannot be, if it cannot. */
+  public async serveChart(): Promise<string | undefined> {
+    const chart = kuberayOperatorChart(this.cache);
+    if ("skipReason" in chart) return chart.skipReason;
+    const { cert, key } = await this.certificate("charts", "ray-project.github.io");
+    this.charts = await ChartRepository.start({
+      host: ADDRESSES.charts,
+      port: 443,
+      cert,
+      key,
+      chartFile: chart.file,
+    });
+    return undefined;
+  }
+
+  /** Ends what was started here and clears the cluster of what an unfinished scenario left. */
+  public async stop(): Promise<void> {
+    this.workspaces.forEach((terraform) => terraform.remove());
+    await this.operator?.stop();
+    await this.charts?.stop();
+    await this.google.stop();
+    await this.supervisor.stopAll();
+  }
+
+  private async bringUp(): Promise<void> {
+    const objectStoreUrl = await this.startObjectStore();
+    this.google = await GoogleApis.start({
+      projectId: "my-project-id",
+      projectNumber: "123456789012",
+      accessToken: this.node.adminToken,
+      cluster: { endpoint: this.node.endpoint, caPem: this.node.caPem },
+      objectStoreUrl,
+      onAddonEnabled: (_event, addon) => {
+        if (addon === "rayOperatorConfig") this.startOperator();
+      },
+      ...this.options,
+    });
+    if (this.node.level !== "node") return;
+    const { cert, key } = await this.certificate("storage", "storage.googleapis.com");
+    await this.google.startStorage({ host: ADDRESSES.google, port: 443, cert, key });
+    await this.google.startMetadataServer({ podForIp: (ip) => this.podIdentity(ip) });
+  }
+
+  private async startObjectStore(): Promise<string> {
+    const port = await freePort();
+    const flags = ["-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", `${port}`];
+    this.supervisor.start("fake-gcs-server", this.cache.program("fake-gcs-server"), flags);
+    const url = `http://127.0.0.1:${port}`;
+    await this.supervisor.waitFor(
+      "fake-gcs-server",
+      10_000,
+      async () => (await fetch(`${url}/storage/v1/b`)).ok,
+    );
+    return url;
+  }
+
+  private async podIdentity(ip: string) {
+    const pod = await this.node.podForIp(ip);
+    if (pod === undefined) return undefined;
+    const path = `/api/v1/namespaces/${pod.namespace}/serviceaccounts/${pod.serviceAccountName}`;
+    const account = await this.node.client.get(path);
+    return { ...pod, annotations: account.metadata.annotations ?? {} };
+  }
+
+  private async certificate(name: string, host: string): Promise<{ cert: string; key: string }> {
+    const authority = { certificate: this.cache.authorityCertificate, key: this.cache.authorityKey };
+    const files = { certificate: join(this.logDir, `${name}.pem`), key: join(this.logDir, `${name}.key`) };
+    await issueCertificate(authority, files, { commonName: host, names: [host] });
+    return { cert: readFileSync(files.certificate, "utf8"), key: readFileSync(files.key, "utf8") };
+  }
+}

@@ -1,0 +1,280 @@
+import { ChildProcess, spawn, spawnSync } from "node:child_process";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** How one Terraform command ended. */
+export interface TerraformRun {
+  /** Exit code; -1 when it was killed. */
+  readonly exitCode: number;
+  /** What it printed to standard output: results, and what it was doing. */
+  readonly stdout: string;
+  /** Everything it printed, errors and warnings too. */
+  readonly output: string;
+}
+
+/** One planned change of a resource. */
+export interface PlannedChange {
+  readonly address: string;
+  /** For example `["update"]`, or `["delete", "create"]` for a replacement. */
+  readonly actions: readonly string[];
+  /** Paths of the values that differ or that only the apply will tell, also inside JSON; for example `labels.team`. */
+  readonly attributes: readonly string[];
+}
+
+/** A command that is still running. */
+export interface RunningTerraform {
+  readonly finished: Promise<TerraformRun>;
+  /** What it has printed so far. */
+  output(): string;
+  /** Resolves when it has printed this, or has ended. */
+  printed(pattern: RegExp): Promise<void>;
+  /** Asks Terraform to stop after what it is doing, as Ctrl-C does. */
+  interrupt(): void;
+  /** Ends Terraform and its plugins at once. */
+  kill(): void;
+}
+
+const PROVIDERS = {
+  google: { source: "hashicorp/google", version: "6.50.0" },
+  kubernetes: { source: "hashicorp/kubernetes", version: "2.38.0" },
+  helm: { source: "hashicorp/helm", version: "3.1.1" },
+};
+
+/**
+ * Why `terraform init` cannot install the providers that the constructs use, or undefined where it can: from the
+ * registry, or from a local mirror.
+ */
+export function whyNoProviders(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "providers-"));
+  try {
+    const config = { terraform: { required_providers: PROVIDERS } };
+    writeFileSync(join(folder, "main.tf.json"), JSON.stringify(config));
+    const init = spawnSync("terraform", ["init", "-no-color", "-input=false", "-backend=false"], {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: 120_000,
+      env: { ...process.env, CHECKPOINT_DISABLE: "1" },
+    });
+    if (init.error) return `terraform does not run here (${init.error.message})`;
+    if (init.status === 0) return undefined;
+    const reason = /Error: ([^\n]*)/.exec(init.stderr)?.[1] ?? "unknown reason";
+    return `terraform providers cannot be installed (${reason})`;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Real Terraform on a copy of a stack's folder, with a state of its own: all that a remote runner would get. The files of
+ * the stack are not touched.
+ */
+export class Terraform {
+  /** Copies the folder and installs the providers. */
+  public static async of(stackFolder: string, options: TerraformOptions): Promise<Terraform> {
+    const terraform = new Terraform(mkdtempSync(join(tmpdir(), "terraform-")), options);
+    cpSync(stackFolder, terraform.folder, { recursive: true });
+    const init = await terraform.run("init", "-reconfigure", ...terraform.backendFlags());
+    terraform.requireDone("terraform init", init);
+    return terraform;
+  }
+
+  private constructor(
+    public readonly folder: string,
+    private readonly options: TerraformOptions,
+  ) {}
+
+  /** Takes another version of the stack, with the state as it is. */
+  public async update(stackFolder: string): Promise<void> {
+    cpSync(stackFolder, this.folder, { recursive: true });
+    this.requireDone("terraform init", await this.run("init", ...this.backendFlags()));
+  }
+
+  /** @throws when it fails, with Terraform's own errors */
+  public async apply(...flags: string[]): Promise<TerraformRun> {
+    return this.requireDone("terraform apply", await this.run("apply", "-auto-approve", ...flags));
+  }
+
+  /** Applies and tells how it went, whether well or not. */
+  public async tryApply(...flags: string[]): Promise<TerraformRun> {
+    return this.run("apply", "-auto-approve", ...flags);
+  }
+
+  /** Starts an apply without waiting for it. */
+  public startApply(...flags: string[]): RunningTerraform {
+    return this.start("apply", "-auto-approve", ...flags);
+  }
+
+  /** @throws when it fails, with Terraform's own errors */
+  public async destroy(): Promise<TerraformRun> {
+    return this.requireDone("terraform destroy", await this.run("destroy", "-auto-approve"));
+  }
+
+  /** What an apply would change now. */
+  public async plannedChanges(): Promise<PlannedChange[]> {
+    const file = join(this.folder, "plan.bin");
+    this.requireDone("terraform plan", await this.run("plan", `-out=${file}`));
+    const shown = await this.run("show", "-json", file);
+    const plan = JSON.parse(this.requireDone("terraform show", shown).stdout);
+    rmSync(file);
+    return (plan.resource_changes ?? [])
+      .map(({ address, change }: any) => ({
+        address,
+        actions: change.actions,
+        attributes: changedPaths(change.before, change.after, change.after_unknown),
+      }))
+      .filter(({ actions }: PlannedChange) => !["no-op", "read"].includes(actions[0]));
+  }
+
+  /** Addresses of the resources in the state. */
+  public async stateList(): Promise<string[]> {
+    const run = await this.run("state", "list");
+    if (/No state file was found/.test(run.output)) return [];
+    const lines = this.requireDone("terraform state list", run).stdout.split("\n");
+    return lines.filter((line) => line !== "" && !line.startsWith("data."));
+  }
+
+  /** @throws when it fails, with Terraform's own errors */
+  public async import(address: string, id: string): Promise<void> {
+    this.requireDone("terraform import", await this.run("import", address, id));
+  }
+
+  /** Forgets that a resource's creation failed. @throws when it fails, with Terraform's own errors */
+  public async untaint(address: string): Promise<void> {
+    this.requireDone("terraform untaint", await this.run("untaint", address));
+  }
+
+  /** The value of an output. */
+  public async output(name: string): Promise<string> {
+    return this.requireDone("terraform output", await this.run("output", "-raw", name)).stdout;
+  }
+
+  /** The state as it is in its file. */
+  public state(): any {
+    return JSON.parse(readFileSync(this.statePath, "utf8"));
+  }
+
+  /** Changes the environment of the following commands. */
+  public setEnv(env: Readonly<Record<string, string>>): void {
+    Object.assign(this.options.env, env);
+  }
+
+  public remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private get statePath(): string {
+    return join(this.folder, "terraform.tfstate");
+  }
+
+  /** The path that was synthesized is one of the machine that synthesized it. */
+  private backendFlags(): string[] {
+    const config = JSON.parse(readFileSync(join(this.folder, "cdk.tf.json"), "utf8"));
+    return config.terraform?.backend?.local ? [`-backend-config=path=${this.statePath}`] : [];
+  }
+
+  private run(...args: string[]): Promise<TerraformRun> {
+    return this.start(...args).finished;
+  }
+
+  private start(...args: string[]): RunningTerraform {
+    const [command, ...rest] = args;
+    const child = spawn("terraform", [command, ...automationFlags(command), ...rest], {
+      cwd: this.folder,
+      // A group of its own, so that killing it takes the plugins too.
+      detached: true,
+      env: { ...process.env, CHECKPOINT_DISABLE: "1", TF_IN_AUTOMATION: "1", ...this.options.env },
+    });
+    const streams = [child.stdout, child.stderr];
+    let output = "";
+    streams.forEach((stream) => stream.on("data", (data: Buffer) => (output += data.toString())));
+    const printed = (pattern: RegExp) =>
+      new Promise<void>((resolve) => {
+        const look = () => (pattern.test(output) ? resolve() : undefined);
+        streams.forEach((stream) => stream.on("data", look));
+        child.once("close", () => resolve());
+        look();
+      });
+    return {
+      finished: this.finish(child, args, () => output),
+      output: () => output,
+      printed,
+      interrupt: () => child.kill("SIGINT"),
+      kill: () => killGroup(child),
+    };
+  }
+
+  private finish(child: ChildProcess, args: string[], printed: () => string): Promise<TerraformRun> {
+    let stdout = "";
+    const started = Date.now();
+    child.stdout!.on("data", (data: Buffer) => (stdout += data.toString()));
+    return new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => {
+        const seconds = ((Date.now() - started) / 1000).toFixed(1);
+        const output = printed();
+        const text = args[0] === "show" ? "" : output;
+        appendFileSync(
+          this.options.logFile,
+          `$ terraform ${args.join(" ")}  (${seconds} s, ${code})\n${text}\n`,
+        );
+        resolve({ exitCode: code ?? -1, stdout, output });
+      });
+    });
+  }
+
+  private requireDone(what: string, run: TerraformRun): TerraformRun {
+    if (run.exitCode === 0) return run;
+    throw new Error(
+      `${what} failed (${run.exitCode}):\n${errorsOf(run.output)}\nwhole output: ${this.options.logFile}`,
+    );
+  }
+}
+
+export interface TerraformOptions {
+  /** Environment besides that of this process. */
+  readonly env: Record<string, string>;
+  /** Gets everything that Terraform prints. */
+  readonly logFile: string;
+}
+
+/** The part of Terraform's output that says what went wrong. */
+export function errorsOf(output: string): string {
+  const at = output.indexOf("Error: ");
+  return at < 0 ? output.slice(-2000) : output.slice(at, at + 4000).trim();
+}
+
+/** Where two values differ, or where one is not known yet. */
+function changedPaths(before: any, after: any, unknown: any, path: string[] = []): string[] {
+  if (unknown === true) return [path.join(".")];
+  const [old, now] = [unpacked(before), unpacked(after)];
+  if (!isComposite(old) && !isComposite(now)) return old === now ? [] : [path.join(".")];
+  const keys = [old, now, unknown].flatMap((value) => (isComposite(value) ? Object.keys(value) : []));
+  return [...new Set(keys)].flatMap((key) =>
+    changedPaths(old?.[key], now?.[key], unknown?.[key], [...path, key]),
+  );
+}
+
+/** The values of a Helm release are JSON in a string. Terraform says null where nothing is set. */
+function unpacked(value: any): any {
+  if (typeof value !== "string" || !value.startsWith("{")) return value ?? undefined;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+function isComposite(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+/** These ask nothing, and know no such flags. */
+function automationFlags(command: string): string[] {
+  if (command === "state" || command === "untaint") return [];
+  return ["show", "output"].includes(command) ? ["-no-color"] : ["-no-color", "-input=false"];
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+}
