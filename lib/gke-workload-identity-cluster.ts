@@ -1,4 +1,4 @@
-import { ContainerCluster } from "@cdktf/provider-google/lib/container-cluster";
+import type { ContainerClusterConfig } from "@cdktf/provider-google/lib/container-cluster";
 import { ContainerNodePool } from "@cdktf/provider-google/lib/container-node-pool";
 import { ProjectIamMember } from "@cdktf/provider-google/lib/project-iam-member";
 import { ProjectService } from "@cdktf/provider-google/lib/project-service";
@@ -7,8 +7,9 @@ import { ITerraformDependable, TerraformProvider, TerraformResource, Token } fro
 import { Construct, IConstruct } from "constructs";
 import { GkeNodePool } from "./gke-node-pool";
 import { ClusterOfAttributes, ExistingCluster, requireClusterOptions } from "./private/existing-cluster";
-import { GkeClusterBase } from "./private/gke-cluster-base";
+import { CA_CERTIFICATE, DNS_ENDPOINT, GkeClusterBase, WORKLOAD_POOL } from "./private/gke-cluster-base";
 import { fitName } from "./private/names";
+import { PlainResource } from "./private/plain-elements";
 import { nodePoolConfig, requireNodePools } from "./private/node-pools";
 import {
   CIDR_BLOCK,
@@ -267,7 +268,6 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   public readonly nodePools: GkeNodePool[];
   /** The cluster itself, for `addOverride` of what is not modelled here. */
   public readonly resource: TerraformResource;
-  private readonly cluster: ContainerCluster;
   private readonly apis = new Map<string, ProjectService>();
   private readonly poolResources = new Map<string, ContainerNodePool>();
 
@@ -287,23 +287,20 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     const nodeRights: ITerraformDependable[] = [];
     this.nodeServiceAccountEmail =
       props.nodeServiceAccountEmail ?? this.createNodeServiceAccount(props, nodeRights);
-    this.cluster = this.createCluster(props);
-    this.resource = this.cluster;
+    this.resource = this.createCluster(props);
     this.createNodePools(props, nodeRights);
 
-    const nodes = this.autopilot ? [this.cluster] : [...this.poolResources.values()];
+    const nodes = this.autopilot ? [this.resource] : [...this.poolResources.values()];
     this.kubernetesDependencies = [...nodes, ...nodeRights];
   }
 
   public get endpoint(): string {
-    return this.dnsEndpoint
-      ? this.cluster.controlPlaneEndpointsConfig.dnsEndpointConfig.endpoint
-      : this.cluster.endpoint;
+    return this.resource.getStringAttribute(this.dnsEndpoint ? DNS_ENDPOINT : "endpoint");
   }
 
   /** Read from the cluster, so that what names the pool waits until it exists. */
   public get workloadIdentityPool(): string {
-    return this.cluster.workloadIdentityConfig.workloadPool;
+    return this.resource.getStringAttribute(WORKLOAD_POOL);
   }
 
   /**
@@ -325,7 +322,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   }
 
   protected get encodedCaCertificate(): string {
-    return this.cluster.masterAuth.clusterCaCertificate;
+    return this.resource.getStringAttribute(CA_CERTIFICATE);
   }
 
   private requireOwnOptions(props: GkeWorkloadIdentityClusterProps): void {
@@ -385,9 +382,21 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     return account.email;
   }
 
-  private createCluster(props: GkeWorkloadIdentityClusterProps): ContainerCluster {
+  private createCluster(props: GkeWorkloadIdentityClusterProps): TerraformResource {
+    const meta = {
+      terraformResourceType: "google_container_cluster",
+      terraformGeneratorMetadata: { providerName: "google" },
+      // Nodes are the node pools' business once the cluster exists; a change here would replace the cluster.
+      lifecycle: { ignoreChanges: ["initial_node_count"] },
+      dependsOn: [...this.apiDependencies("container"), ...this.apiDependencies("compute")],
+      provider: props.googleProvider,
+    };
+    return new PlainResource(this, "cluster", meta, this.clusterConfig(props));
+  }
+
+  private clusterConfig(props: GkeWorkloadIdentityClusterProps): ContainerClusterConfig {
     const timeout = `${props.timeoutMinutes ?? 45}m`;
-    return new ContainerCluster(this, "cluster", {
+    return {
       name: props.clusterName,
       location: props.location,
       project: props.project,
@@ -423,11 +432,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       addonsConfig: this.addonsConfig(),
       ...(this.autopilot ? this.autopilotConfig() : this.standardConfig()),
       timeouts: { create: timeout, update: timeout, delete: timeout },
-      // Nodes are the node pools' business once the cluster exists; a change here would replace the cluster.
-      lifecycle: { ignoreChanges: ["initial_node_count"] },
-      dependsOn: [...this.apiDependencies("container"), ...this.apiDependencies("compute")],
-      provider: props.googleProvider,
-    });
+    };
   }
 
   private addonsConfig() {
@@ -471,7 +476,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       const name = Token.isUnresolved(pool.name) ? `${index}` : pool.name;
       const resource = new ContainerNodePool(this, `pool-${name}`, {
         ...nodePoolConfig(pool, this.nodeServiceAccountEmail),
-        cluster: this.cluster.name,
+        cluster: this.resource.getStringAttribute("name"),
         location: props.location,
         project: props.project,
         timeouts: { create: timeout, update: timeout, delete: timeout },

@@ -1,9 +1,11 @@
 import { Release } from "@cdktf/provider-helm/lib/release";
+import type { JobV1Config } from "@cdktf/provider-kubernetes/lib/job-v1";
 import { Fn, ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { useNamespace } from "./private/namespaces";
 import { PlainResource } from "./private/plain-elements";
+import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
 import { DEFAULT_RAY_IMAGE } from "./private/versions";
 import { DNS_LABEL, KUBERAY_VERSION, invalid, requireAtLeast, requireName } from "./private/validation";
 import { RayNetworkPeer } from "./ray-network-peer";
@@ -190,6 +192,7 @@ class GkeAddonOperator extends KubeRayOperator {
       "gate",
       {
         terraformResourceType: "kubernetes_job_v1",
+        terraformGeneratorMetadata: { providerName: "kubernetes" },
         // A gate that was passed need not be passed again, whatever a later version of it, or Autopilot, writes there.
         lifecycle: { ignoreChanges: ["spec"] },
         dependsOn: dependencies,
@@ -202,7 +205,7 @@ class GkeAddonOperator extends KubeRayOperator {
 }
 
 /** The attributes of the gate's `kubernetes_job_v1`. */
-function gateJob(namespace: string, image: string, timeoutMinutes: number): { [attribute: string]: any } {
+function gateJob(namespace: string, image: string, timeoutMinutes: number): JobV1Config {
   const name = "ray-operator-addon-gate";
   const labels = { "app.kubernetes.io/name": name };
   const container = {
@@ -210,22 +213,22 @@ function gateJob(namespace: string, image: string, timeoutMinutes: number): { [a
     image,
     command: ["python3", "-c", WAIT_FOR_RAY_API],
     resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
-    security_context: { allow_privilege_escalation: false, capabilities: { drop: ["ALL"] } },
+    securityContext: CONTAINER_SECURITY_CONTEXT,
   };
   return {
     metadata: { name, namespace, labels },
     spec: {
-      active_deadline_seconds: timeoutMinutes * 60,
+      activeDeadlineSeconds: timeoutMinutes * 60,
       template: {
         metadata: { labels },
         spec: {
-          restart_policy: "Never",
-          security_context: { run_as_non_root: true, seccomp_profile: { type: "RuntimeDefault" } },
+          restartPolicy: "Never",
+          securityContext: POD_SECURITY_CONTEXT,
           container: [container],
         },
       },
     },
-    wait_for_completion: true,
+    waitForCompletion: true,
     timeouts: { create: `${timeoutMinutes + 1}m` },
   };
 }

@@ -1,7 +1,7 @@
 import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { GkeClusterAttributes, GkeClusterOptions } from "../gke-workload-identity-cluster";
-import { GkeClusterBase } from "./gke-cluster-base";
+import { CA_CERTIFICATE, DNS_ENDPOINT, GkeClusterBase, WORKLOAD_POOL } from "./gke-cluster-base";
 import { PlainDataSource } from "./plain-elements";
 import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, invalid, requireName } from "./validation";
 
@@ -53,22 +53,26 @@ export class ExistingCluster extends ImportedCluster {
     this.cluster = new PlainDataSource(
       this,
       "cluster",
-      { terraformResourceType: "google_container_cluster", provider: googleProvider, lifecycle },
+      {
+        terraformResourceType: "google_container_cluster",
+        terraformGeneratorMetadata: { providerName: "google" },
+        provider: googleProvider,
+        lifecycle,
+      },
       { name: clusterName, location, project },
     );
   }
 
   public get endpoint(): string {
-    const dns = "control_plane_endpoints_config[0].dns_endpoint_config[0].endpoint";
-    return this.cluster.getStringAttribute(this.dnsEndpoint ? dns : "endpoint");
+    return this.cluster.getStringAttribute(this.dnsEndpoint ? DNS_ENDPOINT : "endpoint");
   }
 
   public get workloadIdentityPool(): string {
-    return this.cluster.getStringAttribute("workload_identity_config[0].workload_pool");
+    return this.cluster.getStringAttribute(WORKLOAD_POOL);
   }
 
   protected get encodedCaCertificate(): string {
-    return this.cluster.getStringAttribute("master_auth[0].cluster_ca_certificate");
+    return this.cluster.getStringAttribute(CA_CERTIFICATE);
   }
 }
 

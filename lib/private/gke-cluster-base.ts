@@ -9,6 +9,11 @@ import { uniqueName } from "./names";
 /** Annotations that GKE writes on objects of ours; without this every plan would want to remove them. */
 const GKE_ANNOTATIONS = ["^autopilot[.]gke[.]io/.*", "^cloud[.]google[.]com/.*", "^iam[.]gke[.]io/.*"];
 
+/** Where the resource and the data source of a cluster keep what is read from it. */
+export const CA_CERTIFICATE = "master_auth[0].cluster_ca_certificate";
+export const DNS_ENDPOINT = "control_plane_endpoints_config[0].dns_endpoint_config[0].endpoint";
+export const WORKLOAD_POOL = "workload_identity_config[0].workload_pool";
+
 export interface GkeClusterBaseProps {
   readonly project?: string;
   readonly dnsEndpoint?: boolean;

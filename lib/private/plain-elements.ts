@@ -1,26 +1,24 @@
-import { TerraformDataSource, TerraformResource, TerraformResourceConfig } from "cdktf";
+import { TerraformDataSource, TerraformResource, TerraformResourceConfig, Token } from "cdktf";
 import { Construct } from "constructs";
 
-/** Attributes as Terraform names them: an object is a block, unless it is one of `MAPS`. */
+/** Attributes as a provider package's config types name them: an object is a block, unless it is one of `MAPS`. */
 export interface PlainAttributes {
   readonly [name: string]: any;
 }
 
-/** Attributes that are maps, which HCL writes otherwise than blocks. */
-const MAPS = ["labels", "limits", "requests"];
+/** Attributes that are maps: their keys are the user's words, and HCL writes them otherwise than blocks. */
+const MAPS = ["labels", "limits", "requests", "resource_labels"];
 
 /**
- * A resource whose attributes are written as Terraform names them. It stands for classes of the provider packages that are
- * so large that loading one costs a tenth of a synth; the tests check the attributes against the provider's schema.
+ * A resource without its class from the provider package, for classes so large that loading one costs a tenth of a synth.
+ * Callers still check the attributes against the package's config type, which costs nothing at run time.
  */
 export class PlainResource extends TerraformResource {
-  constructor(
-    scope: Construct,
-    id: string,
-    config: TerraformResourceConfig,
-    private readonly attributes: PlainAttributes,
-  ) {
+  private readonly attributes: PlainAttributes;
+
+  constructor(scope: Construct, id: string, config: TerraformResourceConfig, attributes: PlainAttributes) {
     super(scope, id, config);
+    this.attributes = terraformAttributes(attributes);
   }
 
   protected override synthesizeAttributes(): PlainAttributes {
@@ -32,15 +30,13 @@ export class PlainResource extends TerraformResource {
   }
 }
 
-/** A data source whose attributes are written as Terraform names them; see `PlainResource`. */
+/** A data source without its class from the provider package; see `PlainResource`. */
 export class PlainDataSource extends TerraformDataSource {
-  constructor(
-    scope: Construct,
-    id: string,
-    config: TerraformResourceConfig,
-    private readonly attributes: PlainAttributes,
-  ) {
+  private readonly attributes: PlainAttributes;
+
+  constructor(scope: Construct, id: string, config: TerraformResourceConfig, attributes: PlainAttributes) {
     super(scope, id, config);
+    this.attributes = terraformAttributes(attributes);
   }
 
   protected override synthesizeAttributes(): PlainAttributes {
@@ -50,12 +46,30 @@ export class PlainDataSource extends TerraformDataSource {
   protected override synthesizeHclAttributes(): PlainAttributes {
     return hclAttributes(this.attributes);
   }
+}
+
+/** The same attributes under Terraform's own names. */
+function terraformAttributes(attributes: PlainAttributes): PlainAttributes {
+  const given = Object.entries(attributes).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(
+    given.map(([name, value]) => {
+      const terraformName = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      return [terraformName, MAPS.includes(terraformName) ? value : terraformValue(value)];
+    }),
+  );
+}
+
+function terraformValue(value: any): any {
+  if (Array.isArray(value)) return value.map(terraformValue);
+  const isBlock = value !== null && typeof value === "object" && !Token.isUnresolved(value);
+  return isBlock ? terraformAttributes(value) : value;
 }
 
 /** Says of each attribute what cdktf wants to know to write it as HCL. */
 function hclAttributes(attributes: PlainAttributes): PlainAttributes {
-  const given = Object.entries(attributes).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given.map(([name, value]) => [name, hclAttribute(name, value)]));
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [name, hclAttribute(name, value)]),
+  );
 }
 
 function hclAttribute(name: string, value: any): PlainAttributes {
