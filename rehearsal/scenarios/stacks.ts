@@ -154,9 +154,11 @@ function unprotected(source: string): string {
 
 async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<void> {
   const { app, change, settings } = scenario;
-  const stack = change ? await synthesizeVariant(app, change, settings) : await synthesize(app, settings);
-  const site = await stage.site(scenario.site);
-  await stage.begin();
+  const [stack, site] = await Promise.all([
+    change ? synthesizeVariant(app, change, settings) : synthesize(app, settings),
+    stage.site(scenario.site),
+    stage.begin(),
+  ]);
   if (scenario.needs.includes("chart")) {
     const missing = await site.serveChart();
     if (missing) throw new Skipped(missing);
