@@ -98,11 +98,13 @@ class SelfCheck {
 
   private async usePod(): Promise<void> {
     const exec = ["exec", "check", "--"];
+    // The Service has no endpoint for some seconds after the API server's restart.
+    const wget = "wget -q -O - --no-check-certificate --retry-connrefused --tries=30 --waitretry=1";
     const script = [
       "id -u",
       "getent hosts storage.googleapis.com",
       "getent hosts kubernetes.default.svc.cluster.local",
-      "wget -q -O - --no-check-certificate https://kubernetes.default.svc/version",
+      `${wget} https://kubernetes.default.svc/version`,
       "if getent hosts nowhere.example.com; then exit 1; fi",
     ].join(" && ");
     const output = await this.node.kubectl([...exec, "sh", "-c", script]);
