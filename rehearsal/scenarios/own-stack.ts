@@ -20,7 +20,7 @@ export function ownStack(argument: string): Scenario {
 }
 
 async function rehearse(stage: Stage, folder: string, config: any): Promise<void> {
-  const site = await stage.site({ projectId: projectOf(config) });
+  const site = await stage.site(projectOf(config));
   await stage.begin();
   const first = site.google.snapshot();
   if (releases(config).some(({ chart }) => chart === "kuberay-operator")) {
@@ -46,10 +46,10 @@ async function rehearse(stage: Stage, folder: string, config: any): Promise<void
   await stage.expectNothingLeft(site, first);
 }
 
-/** A project that the stack names as such; the double answers for any one. */
-function projectOf(config: any): string | undefined {
+/** A project that the stack names itself; otherwise the double's own will do. */
+function projectOf(config: any): { readonly projectId?: string } {
   const project = [config.provider?.google].flat()[0]?.project;
-  return typeof project === "string" && !project.includes("${") ? project : undefined;
+  return typeof project === "string" && !project.includes("${") ? { projectId: project } : {};
 }
 
 function releases(config: any): any[] {
