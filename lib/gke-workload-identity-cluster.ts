@@ -6,7 +6,7 @@ import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
 import { ITerraformDependable, TerraformProvider, TerraformResource, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import { GkeNodePool } from "./gke-node-pool";
-import { ClusterOfAttributes, ExistingCluster, requireClusterOptions } from "./private/existing-cluster";
+import { ClusterOfAttributes, ExistingCluster } from "./private/existing-cluster";
 import { CA_CERTIFICATE, DNS_ENDPOINT, GkeClusterBase, WORKLOAD_POOL } from "./private/gke-cluster-base";
 import { fitName } from "./private/names";
 import { PlainResource } from "./private/plain-elements";
@@ -255,12 +255,6 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     return new ClusterOfAttributes(scope, id, attributes);
   }
 
-  public readonly clusterName: string;
-  public readonly location: string;
-  public readonly autopilot: boolean;
-  public readonly rayOperatorAddon: boolean;
-  public readonly gcsFuseAddon: boolean;
-  public readonly securityGroup?: string;
   public readonly kubernetesDependencies: ITerraformDependable[];
   /** Email of the account that the nodes run as. */
   public readonly nodeServiceAccountEmail: string;
@@ -273,14 +267,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
 
   constructor(scope: Construct, id: string, props: GkeWorkloadIdentityClusterProps) {
     super(scope, id, props);
-    requireClusterOptions(this, props);
     this.requireOwnOptions(props);
-    this.clusterName = props.clusterName;
-    this.location = props.location;
-    this.autopilot = props.autopilot ?? false;
-    this.rayOperatorAddon = props.rayOperatorAddon ?? false;
-    this.gcsFuseAddon = this.autopilot || (props.gcsFuseAddon ?? false);
-    this.securityGroup = props.securityGroup;
     this.nodePools = [...(props.nodePools ?? [])];
 
     if (props.enableApis) this.enableApis(props);

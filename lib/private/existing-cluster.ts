@@ -3,39 +3,10 @@ import { Construct } from "constructs";
 import type { GkeClusterAttributes, GkeClusterOptions } from "../gke-workload-identity-cluster";
 import { CA_CERTIFICATE, DNS_ENDPOINT, GkeClusterBase, WORKLOAD_POOL } from "./gke-cluster-base";
 import { PlainDataSource } from "./plain-elements";
-import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, invalid, requireName } from "./validation";
-
-/** The checks that an owned and an existing cluster share. */
-export function requireClusterOptions(scope: Construct, options: GkeClusterOptions): void {
-  requireName(scope, "clusterName", options.clusterName, CLUSTER_NAME);
-  requireName(scope, "location", options.location, LOCATION);
-  requireName(scope, "project", options.project, PROJECT_ID);
-  requireName(scope, "securityGroup", options.securityGroup, SECURITY_GROUP);
-}
-
-/** What an existing cluster is told, whichever way it is found. */
-abstract class ImportedCluster extends GkeClusterBase {
-  public readonly clusterName: string;
-  public readonly location: string;
-  public readonly autopilot: boolean;
-  public readonly rayOperatorAddon: boolean;
-  public readonly gcsFuseAddon: boolean;
-  public readonly securityGroup?: string;
-
-  constructor(scope: Construct, id: string, options: GkeClusterOptions) {
-    super(scope, id, options);
-    requireClusterOptions(this, options);
-    this.clusterName = options.clusterName;
-    this.location = options.location;
-    this.autopilot = options.autopilot ?? false;
-    this.rayOperatorAddon = options.rayOperatorAddon ?? false;
-    this.gcsFuseAddon = this.autopilot || (options.gcsFuseAddon ?? false);
-    this.securityGroup = options.securityGroup;
-  }
-}
+import { invalid } from "./validation";
 
 /** A cluster that Terraform looks up by its name. */
-export class ExistingCluster extends ImportedCluster {
+export class ExistingCluster extends GkeClusterBase {
   public readonly kubernetesDependencies: ITerraformDependable[] = [];
   private readonly cluster: PlainDataSource;
 
@@ -77,7 +48,7 @@ export class ExistingCluster extends ImportedCluster {
 }
 
 /** A cluster that is known by what the user says of it. */
-export class ClusterOfAttributes extends ImportedCluster {
+export class ClusterOfAttributes extends GkeClusterBase {
   public readonly workloadIdentityPool: string;
   public readonly kubernetesDependencies: ITerraformDependable[];
 

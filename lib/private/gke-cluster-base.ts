@@ -2,9 +2,10 @@ import { HelmProvider } from "@cdktf/provider-helm/lib/provider";
 import { KubernetesProvider } from "@cdktf/provider-kubernetes/lib/provider";
 import { Fn, ITerraformDependable, TerraformProvider } from "cdktf";
 import { Construct } from "constructs";
-import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { googleClientConfig } from "./client-config";
 import { uniqueName } from "./names";
+import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, requireName } from "./validation";
 
 /** Annotations that GKE writes on objects of ours; without this every plan would want to remove them. */
 const GKE_ANNOTATIONS = ["^autopilot[.]gke[.]io/.*", "^cloud[.]google[.]com/.*", "^iam[.]gke[.]io/.*"];
@@ -13,14 +14,6 @@ const GKE_ANNOTATIONS = ["^autopilot[.]gke[.]io/.*", "^cloud[.]google[.]com/.*",
 export const CA_CERTIFICATE = "master_auth[0].cluster_ca_certificate";
 export const DNS_ENDPOINT = "control_plane_endpoints_config[0].dns_endpoint_config[0].endpoint";
 export const WORKLOAD_POOL = "workload_identity_config[0].workload_pool";
-
-export interface GkeClusterBaseProps {
-  readonly project?: string;
-  readonly dnsEndpoint?: boolean;
-  readonly googleProvider?: TerraformProvider;
-  readonly kubernetesProvider?: TerraformProvider;
-  readonly helmProvider?: TerraformProvider;
-}
 
 /** How to reach an API server, as both providers want it. */
 interface Connection {
@@ -31,12 +24,12 @@ interface Connection {
 
 /** What an owned and an existing cluster share: the project, the providers and the commands. */
 export abstract class GkeClusterBase extends Construct implements IGkeWorkloadIdentityCluster {
-  public abstract readonly clusterName: string;
-  public abstract readonly location: string;
-  public abstract readonly autopilot: boolean;
-  public abstract readonly rayOperatorAddon: boolean;
-  public abstract readonly gcsFuseAddon: boolean;
-  public abstract readonly securityGroup?: string;
+  public readonly clusterName: string;
+  public readonly location: string;
+  public readonly autopilot: boolean;
+  public readonly rayOperatorAddon: boolean;
+  public readonly gcsFuseAddon: boolean;
+  public readonly securityGroup?: string;
   public abstract readonly workloadIdentityPool: string;
   public abstract readonly endpoint: string;
   public abstract readonly kubernetesDependencies: ITerraformDependable[];
@@ -46,8 +39,18 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   private givenKubernetesProvider?: TerraformProvider;
   private givenHelmProvider?: TerraformProvider;
 
-  constructor(scope: Construct, id: string, props: GkeClusterBaseProps) {
+  constructor(scope: Construct, id: string, props: GkeClusterOptions) {
     super(scope, id);
+    requireName(this, "clusterName", props.clusterName, CLUSTER_NAME);
+    requireName(this, "location", props.location, LOCATION);
+    requireName(this, "project", props.project, PROJECT_ID);
+    requireName(this, "securityGroup", props.securityGroup, SECURITY_GROUP);
+    this.clusterName = props.clusterName;
+    this.location = props.location;
+    this.autopilot = props.autopilot ?? false;
+    this.rayOperatorAddon = props.rayOperatorAddon ?? false;
+    this.gcsFuseAddon = this.autopilot || (props.gcsFuseAddon ?? false);
+    this.securityGroup = props.securityGroup;
     this.givenProject = props.project;
     this.dnsEndpoint = props.dnsEndpoint ?? false;
     this.googleProvider = props.googleProvider;

@@ -20,19 +20,6 @@ export function goModuleFolder(module: GoModule): string {
   return join(__dirname, "go", module);
 }
 
-/** The versions of everything real in a rehearsal, by the name that people know it by. */
-export function toolVersions(): Record<string, string> {
-  return {
-    Kubernetes: goModuleVersion("node", "k8s.io/kubernetes"),
-    etcd: goModuleVersion("node", "go.etcd.io/etcd/server/v3"),
-    CoreDNS: goModuleVersion("node", "github.com/coredns/coredns"),
-    KubeRay: KUBERAY_CHART_VERSION,
-    "kube-rbac-proxy": goModuleVersion("kube-rbac-proxy", "github.com/brancz/kube-rbac-proxy"),
-    "fake-gcs-server": goModuleVersion("fake-gcs-server", "github.com/fsouza/fake-gcs-server"),
-    Ray: RAY_VERSION,
-  };
-}
-
 /** The version of a dependency, without the leading v, as its go.mod pins it. */
 export function goModuleVersion(module: GoModule, dependency: string): string {
   const text = readFileSync(join(goModuleFolder(module), "go.mod"), "utf8");
