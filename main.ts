@@ -30,6 +30,8 @@ const stack = new RayPlatformStack(app, "ray-platform", {
   googleServiceAccountId: setting("RAY_GOOGLE_SERVICE_ACCOUNT_ID"),
   rayClusterName: setting("RAY_CLUSTER_NAME"),
   rayVersion: setting("RAY_VERSION"),
+  authProxy: flag("RAY_AUTH_PROXY"),
+  submitterServiceAccountName: setting("RAY_SUBMITTER_SERVICE_ACCOUNT_NAME"),
   enableApis: flag("RAY_ENABLE_APIS"),
   deletionProtection: flag("RAY_DELETION_PROTECTION"),
   forceDestroyBucket: flag("RAY_FORCE_DESTROY_BUCKET"),

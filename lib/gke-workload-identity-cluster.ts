@@ -53,6 +53,8 @@ export interface GkeMaintenanceWindow {
 
 /** A GKE cluster with a workload identity pool, ours or not. */
 export interface IGkeWorkloadIdentityCluster extends IConstruct {
+  /** Whether it is made here, so that what it is not told it does not have. */
+  readonly owned: boolean;
   /** Name of the cluster. */
   readonly clusterName: string;
   /** Zone or region, as it was given. */
@@ -255,6 +257,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     return new ClusterOfAttributes(scope, id, attributes);
   }
 
+  public readonly owned = true;
   public readonly kubernetesDependencies: ITerraformDependable[];
   /** Email of the account that the nodes run as. */
   public readonly nodeServiceAccountEmail: string;

@@ -3,14 +3,17 @@ import { ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import type { IKubeRayOperator } from "./kuberay-operator";
+import { ImportedRayCluster } from "./private/imported-ray-cluster";
 import { manifestRelease } from "./private/manifest-release";
 import { useNamespace } from "./private/namespaces";
+import { refuseOperatorsRoleName } from "./private/operator-role";
+import { RayTokenAuth, requireAuthOptions } from "./private/ray-auth";
+import { headServiceName, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
 import { rayClusterManifest } from "./private/ray-manifest";
 import { RayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
 import {
   DNS_LABEL,
   DNS_SUBDOMAIN,
-  KUBERAY_VERSION,
   RAY_CLUSTER_NAME,
   RAY_VERSION,
   invalid,
@@ -19,9 +22,11 @@ import {
   requireName,
 } from "./private/validation";
 import { DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
+import type { RayAuthOptions } from "./ray-auth-options";
 import { RayGroup, RayWorkerGroup } from "./ray-groups";
 import { RayNetworkPeer } from "./ray-network-peer";
 import { RayPods } from "./ray-pods";
+import type { RbacSubject } from "./rbac-subject";
 import type { IWorkloadIdentity } from "./workload-identity";
 
 /** Below this the head runs out of memory while it starts. */
@@ -55,6 +60,10 @@ export interface IRayCluster extends IConstruct {
   readonly kuberayVersion?: string;
   /** Version of Ray in its pods; none where it is not known. */
   readonly rayVersion?: string;
+  /** How Ray authenticates callers by itself; none where it does not. */
+  readonly authOptions?: RayAuthOptions;
+  /** What objects in its namespace wait for: the namespace itself where it is made in the same plan. */
+  readonly namespaceDependencies: ITerraformDependable[];
   /** What is added to the head pod. */
   readonly head: RayPods;
   /** What is added to the pods of every worker group. */
@@ -75,6 +84,13 @@ export interface RayClusterAttributes {
   readonly kuberayVersion?: string;
   /** @default - not known */
   readonly rayVersion?: string;
+  /** @default - Ray does not authenticate callers */
+  readonly authOptions?: RayAuthOptions;
+  /**
+   * What objects in its namespace wait for, such as the namespace where the same stack makes it.
+   * @default - the cluster's nodes
+   */
+  readonly namespaceDependencies?: ITerraformDependable[];
 }
 
 export interface RayClusterProps {
@@ -120,6 +136,11 @@ export interface RayClusterProps {
    * @default - true when a worker group can grow
    */
   readonly enableInTreeAutoscaling?: boolean;
+  /**
+   * Ray's own authentication of callers, instead of a `RayAuthProxy`.
+   * @default - none: whoever reaches the ports may use Ray
+   */
+  readonly authOptions?: RayAuthOptions;
   /** @default - RECREATE where the operator is known to be 1.6 or newer, else NONE */
   readonly upgradeStrategy?: RayClusterUpgradeStrategy;
   /**
@@ -155,13 +176,16 @@ export class RayCluster extends Construct implements IRayCluster {
   public readonly workerServiceAccountName: string;
   public readonly kuberayVersion?: string;
   public readonly rayVersion: string;
-  public readonly head = new RayPods(this, "head");
-  public readonly workers = new RayPods(this, "workers");
+  public readonly authOptions?: RayAuthOptions;
+  public readonly namespaceDependencies: ITerraformDependable[];
+  public readonly head: RayPods;
+  public readonly workers: RayPods;
   /** The Helm release that holds the RayCluster. */
   public readonly resource: TerraformResource;
   /** The network policy, if there is one. */
   public readonly networkPolicyResource?: TerraformResource;
   private readonly policy?: RayNetworkPolicy;
+  private readonly tokenAuth?: RayTokenAuth;
   private readonly overrides: [string, any][] = [];
 
   constructor(scope: Construct, id: string, props: RayClusterProps) {
@@ -170,18 +194,26 @@ export class RayCluster extends Construct implements IRayCluster {
     this.kuberayVersion = props.operator.kuberayVersion;
     this.rayClusterName = props.rayClusterName;
     this.rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
+    this.authOptions = props.authOptions;
     this.requireProps(props);
     const identity = props.identity ?? this.createPlainAccount(props);
     const workerIdentity = props.workerIdentity ?? identity;
     this.namespace = identity.namespace;
     this.headServiceAccountName = identity.serviceAccountName;
     this.workerServiceAccountName = workerIdentity.serviceAccountName;
+    this.namespaceDependencies = identity.namespaceDependencies;
+    this.head = new RayPods(this, "head", identity.automountServiceAccountToken);
+    this.workers = new RayPods(this, "workers", workerIdentity.automountServiceAccountToken);
     this.requireAutoscalerAccount(props);
+    if (this.autoscaling(props))
+      this.head.needServiceAccountToken("Ray's autoscaler asks the API server with it");
 
     if (props.networkPolicy ?? true) {
-      this.policy = this.createNetworkPolicy(props, identity.namespaceDependencies);
+      this.policy = this.createNetworkPolicy(props);
       this.networkPolicyResource = this.policy.resource;
     }
+    if (props.authOptions?.enableK8sTokenAuth) this.tokenAuth = this.createTokenAuth();
+    refuseOperatorsRoleName(this);
     this.resource = manifestRelease(this, "ray-cluster", {
       cluster: this.cluster,
       releaseName: this.rayClusterName,
@@ -192,6 +224,7 @@ export class RayCluster extends Construct implements IRayCluster {
         ...identity.podDependencies,
         ...workerIdentity.podDependencies,
         ...(this.networkPolicyResource ? [this.networkPolicyResource] : []),
+        ...(this.tokenAuth?.dependencies ?? []),
         ...this.head.dependencies,
         ...this.workers.dependencies,
       ],
@@ -200,7 +233,7 @@ export class RayCluster extends Construct implements IRayCluster {
 
   /** Service of the head, inside the cluster. */
   public get headServiceName(): string {
-    return `${this.rayClusterName}-head-svc`;
+    return headServiceName(this);
   }
 
   /** Where Ray's dashboard and job API are, inside the cluster. */
@@ -210,12 +243,12 @@ export class RayCluster extends Construct implements IRayCluster {
 
   /** Command that makes the dashboard and the job API reachable at http://localhost:8265. */
   public get portForwardCommand(): string {
-    return `kubectl port-forward --namespace ${this.namespace} service/${this.headServiceName} 8265:8265`;
+    return portForwardCommand(this);
   }
 
   /** Command that runs a small job, once the port is forwarded. */
   public get jobSubmitCommand(): string {
-    return `ray job submit --address http://localhost:8265 -- python -c "import ray; ray.init(); print(ray.cluster_resources())"`;
+    return jobSubmitCommand("http://localhost:8265");
   }
 
   /**
@@ -229,6 +262,23 @@ export class RayCluster extends Construct implements IRayCluster {
     }
     requireNetworkPeer(this, "peer", peer);
     this.policy.allow(peer);
+  }
+
+  /**
+   * Lets somebody use Ray by a Kubernetes token: everything, on every port of Ray.
+   *
+   * @throws if `authOptions.enableK8sTokenAuth` is off, or the subject is a group and the cluster knows none
+   */
+  public grantRayWrite(subject: RbacSubject): void {
+    if (this.tokenAuth === undefined) {
+      throw invalid(
+        this,
+        "authOptions.enableK8sTokenAuth",
+        "be on for callers to have rights of their own",
+        false,
+      );
+    }
+    this.tokenAuth.grant("subject", subject);
   }
 
   /**
@@ -253,6 +303,7 @@ export class RayCluster extends Construct implements IRayCluster {
         autopilot: this.cluster.autopilot,
         enableInTreeAutoscaling: this.autoscaling(props),
         recreate: this.recreate(props),
+        authOptions: props.authOptions,
         head: props.head,
         headServiceAccountName: this.headServiceAccountName,
         headPods: this.head,
@@ -311,22 +362,30 @@ export class RayCluster extends Construct implements IRayCluster {
     return {
       namespace: props.namespace,
       serviceAccountName,
+      automountServiceAccountToken: true,
       namespaceDependencies,
       podDependencies: [account],
     };
   }
 
-  private createNetworkPolicy(
-    props: RayClusterProps,
-    dependencies: ITerraformDependable[],
-  ): RayNetworkPolicy {
+  private createTokenAuth(): RayTokenAuth {
+    return new RayTokenAuth(this, "token-auth", {
+      cluster: this.cluster,
+      namespace: this.namespace,
+      rayClusterName: this.rayClusterName,
+      serviceAccountNames: [this.headServiceAccountName, this.workerServiceAccountName],
+      dependencies: this.namespaceDependencies,
+    });
+  }
+
+  private createNetworkPolicy(props: RayClusterProps): RayNetworkPolicy {
     return new RayNetworkPolicy(this, "network-policy", {
       cluster: this.cluster,
       namespace: this.namespace,
       rayClusterName: this.rayClusterName,
       operatorPeer: props.operator.networkPeer,
       peers: props.networkPeers ?? [],
-      dependencies,
+      dependencies: this.namespaceDependencies,
     });
   }
 
@@ -338,6 +397,7 @@ export class RayCluster extends Construct implements IRayCluster {
     this.requireGroup("head", props.head);
     this.requireWorkerGroups(props.workerGroups ?? []);
     this.requireIdentities(props);
+    if (props.authOptions !== undefined) requireAuthOptions(this, props.authOptions, this);
     props.networkPeers?.forEach((peer, index) => requireNetworkPeer(this, `networkPeers[${index}]`, peer));
     if (props.networkPolicy === false && props.networkPeers !== undefined) {
       throw invalid(this, "networkPeers", "not be given with 'networkPolicy' off: then everybody is let in");
@@ -359,6 +419,10 @@ export class RayCluster extends Construct implements IRayCluster {
     if (!(group.cpu > 0) && !Token.isUnresolved(group.cpu))
       throw invalid(this, `${path}.cpu`, "be more than 0", group.cpu);
     requireAtLeast(this, `${path}.memoryGiB`, group.memoryGiB, LEAST_MEMORY_GIB);
+    const mode = group.env?.RAY_AUTH_MODE;
+    if (this.authOptions !== undefined && mode !== undefined) {
+      throw invalid(this, `${path}.env.RAY_AUTH_MODE`, "be left to 'authOptions'", mode);
+    }
   }
 
   private requireWorkerGroups(groups: RayWorkerGroup[]): void {
@@ -429,34 +493,9 @@ export class RayCluster extends Construct implements IRayCluster {
 interface PodAccount {
   readonly namespace: string;
   readonly serviceAccountName: string;
+  readonly automountServiceAccountToken: boolean;
   readonly namespaceDependencies: ITerraformDependable[];
   readonly podDependencies: ITerraformDependable[];
-}
-
-class ImportedRayCluster extends Construct implements IRayCluster {
-  public readonly cluster: IGkeWorkloadIdentityCluster;
-  public readonly namespace: string;
-  public readonly rayClusterName: string;
-  public readonly headServiceAccountName: string;
-  public readonly kuberayVersion?: string;
-  public readonly rayVersion?: string;
-  public readonly head = new RayPods(this, "head");
-  public readonly workers = new RayPods(this, "workers");
-
-  constructor(scope: Construct, id: string, attributes: RayClusterAttributes) {
-    super(scope, id);
-    requireName(this, "rayClusterName", attributes.rayClusterName, RAY_CLUSTER_NAME);
-    requireName(this, "namespace", attributes.namespace, DNS_LABEL);
-    requireName(this, "headServiceAccountName", attributes.headServiceAccountName, DNS_SUBDOMAIN);
-    requireName(this, "kuberayVersion", attributes.kuberayVersion, KUBERAY_VERSION);
-    requireName(this, "rayVersion", attributes.rayVersion, RAY_VERSION);
-    this.cluster = attributes.cluster;
-    this.namespace = attributes.namespace;
-    this.rayClusterName = attributes.rayClusterName;
-    this.headServiceAccountName = attributes.headServiceAccountName;
-    this.kuberayVersion = attributes.kuberayVersion;
-    this.rayVersion = attributes.rayVersion;
-  }
 }
 
 /** Shares nothing: an override of one pod must not reach another, nor another Ray cluster. */

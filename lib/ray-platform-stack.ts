@@ -4,6 +4,7 @@ import { GkeNodePool } from "./gke-node-pool";
 import { GkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { KubeRayOperator } from "./kuberay-operator";
 import { googleClientConfig } from "./private/client-config";
+import { RayAuthProxy } from "./ray-auth-proxy";
 import { RayBucketAccess } from "./ray-bucket-access";
 import { RayCluster } from "./ray-cluster";
 import { RayGroup, RayWorkerGroup } from "./ray-groups";
@@ -42,6 +43,16 @@ export interface RayPlatformStackProps {
   /** @default - one group "cpu" of 2 CPUs and 8 GiB, 0 to 1 workers */
   readonly workerGroups?: RayWorkerGroup[];
   /**
+   * Let only those use the Ray dashboard and job API whom Kubernetes knows and who have a right to.
+   * @default true
+   */
+  readonly authProxy?: boolean;
+  /**
+   * Name of the Kubernetes service account that may submit jobs through the proxy.
+   * @default ray-user
+   */
+  readonly submitterServiceAccountName?: string;
+  /**
    * Enable the Google APIs that are used. They stay enabled on destroy.
    * @default true
    */
@@ -67,6 +78,8 @@ export class RayPlatformStack extends TerraformStack {
   public readonly operator: KubeRayOperator;
   public readonly bucket: RayBucketAccess;
   public readonly ray: RayCluster;
+  /** Who may use the dashboard and the job API; none where everybody may who reaches them. */
+  public readonly authProxy?: RayAuthProxy;
 
   constructor(scope: Construct, id: string, props: RayPlatformStackProps = {}) {
     super(scope, id);
@@ -97,6 +110,12 @@ export class RayPlatformStack extends TerraformStack {
       head: props.head ?? { cpu: 2, memoryGiB: 8 },
       workerGroups: props.workerGroups ?? [DEFAULT_WORKER_GROUP],
     });
+    if (props.authProxy ?? true) {
+      this.authProxy = new RayAuthProxy(this, "auth", {
+        rayCluster: this.ray,
+        submitterServiceAccountName: props.submitterServiceAccountName ?? "ray-user",
+      });
+    }
     this.createOutputs();
   }
 
@@ -113,10 +132,26 @@ export class RayPlatformStack extends TerraformStack {
       "Makes the Ray dashboard and job API reachable at http://localhost:8265.",
       this.ray.portForwardCommand,
     );
+    this.createCallerOutputs(this.authProxy);
     this.output(
       "job_submit_command",
-      "Runs a small Ray job, once the port is forwarded.",
+      "Runs a small Ray job, after the commands above.",
       this.ray.jobSubmitCommand,
+    );
+  }
+
+  /** How somebody says who they are; nothing to say where nobody asks. */
+  private createCallerOutputs(proxy?: RayAuthProxy): void {
+    if (proxy?.submitter === undefined) return;
+    this.output(
+      "job_headers_command",
+      "Lets the Ray client call as the service account that may submit jobs, for an hour.",
+      proxy.jobHeadersCommand(proxy.submitter),
+    );
+    this.output(
+      "google_job_headers_command",
+      "The same as the Google identity of gcloud, once that has been granted the right.",
+      proxy.googleJobHeadersCommand,
     );
   }
 

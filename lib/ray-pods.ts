@@ -16,14 +16,19 @@ export class RayPods {
   private readonly environment: { [name: string]: string } = {};
   private readonly startParameters: { [name: string]: string } = {};
   private readonly awaited: ITerraformDependable[] = [];
+  private readiness?: { [field: string]: any };
+  private liveness?: { [field: string]: any };
+  private needsToken = false;
 
   /**
    * @param owner whose pods these are
    * @param group `head` or `workers`, for error messages
+   * @param accountMountsToken whether their service account lets pods mount its token
    */
   constructor(
     private readonly owner: IConstruct,
     private readonly group: string,
+    private readonly accountMountsToken: boolean = true,
   ) {}
 
   /** Containers beside the Ray container. */
@@ -54,6 +59,21 @@ export class RayPods {
   /** Parameters of `ray start`. */
   public get rayStartParams(): { [name: string]: string } {
     return { ...this.startParameters };
+  }
+
+  /** Readiness probe of the Ray container; the operator's where there is none. */
+  public get readinessProbe(): { [field: string]: any } | undefined {
+    return this.readiness;
+  }
+
+  /** Liveness probe of the Ray container; the operator's where there is none. */
+  public get livenessProbe(): { [field: string]: any } | undefined {
+    return this.liveness;
+  }
+
+  /** Whether something in the pods calls the API server, and so needs the service account's token. */
+  public get automountServiceAccountToken(): boolean {
+    return this.needsToken;
   }
 
   /** What the pods wait for. */
@@ -117,6 +137,36 @@ export class RayPods {
    */
   public addRayStartParam(name: string, value: string): void {
     this.set("ray start parameter", this.startParameters, name, value);
+  }
+
+  /**
+   * Sets the probes of the Ray container, instead of the operator's.
+   *
+   * @throws if they are set already
+   */
+  public setProbes(readiness: { [field: string]: any }, liveness: { [field: string]: any }): void {
+    if (this.readiness !== undefined)
+      throw invalid(this.owner, `${this.group}.readinessProbe`, "be set once", readiness);
+    this.readiness = readiness;
+    this.liveness = liveness;
+  }
+
+  /**
+   * Has the service account's token mounted into the pods.
+   *
+   * @param reason who needs it, for the error message
+   * @throws if the service account lets no pod mount its token
+   */
+  public needServiceAccountToken(reason: string): void {
+    if (!this.accountMountsToken) {
+      throw invalid(
+        this.owner,
+        `${this.group}.identity`,
+        `have 'automountServiceAccountToken' on: ${reason}`,
+        false,
+      );
+    }
+    this.needsToken = true;
   }
 
   /** Makes the pods wait for something. */

@@ -28,6 +28,8 @@ export interface IWorkloadIdentity extends IConstruct {
   readonly googleServiceAccountEmail?: string;
   /** The IAM member to grant roles to: `serviceAccount:...`, or `principal://...` where pods act as themselves. */
   readonly member: string;
+  /** Whether pods may mount a token of the Kubernetes service account, to call the API server with. */
+  readonly automountServiceAccountToken: boolean;
   /** What objects in the namespace wait for: the namespace itself where it is made here. */
   readonly namespaceDependencies: ITerraformDependable[];
   /** What a pod with this identity waits for: the account, its binding, and every grant made to it so far. */
@@ -48,6 +50,13 @@ export interface WorkloadIdentityOptions {
    * @default true
    */
   readonly createServiceAccount?: boolean;
+  /**
+   * Whether pods may mount a token of the Kubernetes service account, to call the API server with. The head of a Ray cluster
+   * needs it for Ray's autoscaler and for `RayAuthProxy`; Google Cloud is reached without it. Of an existing account it says
+   * what that account says.
+   * @default true
+   */
+  readonly automountServiceAccountToken?: boolean;
   /**
    * Id of a Google service account that is made for the pods to act as.
    * @default - none is made
@@ -85,6 +94,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
   public readonly serviceAccountName: string;
   public readonly googleServiceAccountEmail?: string;
   public readonly member: string;
+  public readonly automountServiceAccountToken: boolean;
   public readonly namespaceDependencies: ITerraformDependable[];
   private readonly awaited: ITerraformDependable[] = [];
 
@@ -101,6 +111,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     this.cluster = props.cluster;
     this.namespace = props.namespace;
     this.serviceAccountName = props.serviceAccountName;
+    this.automountServiceAccountToken = props.automountServiceAccountToken ?? true;
 
     if (props.googleServiceAccountId !== undefined) {
       const account = this.createGoogleServiceAccount(props.googleServiceAccountId);
@@ -179,8 +190,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     if (create) {
       const account = new ServiceAccountV1(this, "service-account", {
         metadata: { ...metadata, annotations },
-        // Ray's autoscaler calls the API server from the head pod.
-        automountServiceAccountToken: true,
+        automountServiceAccountToken: this.automountServiceAccountToken,
         dependsOn: namespace,
         provider,
       });

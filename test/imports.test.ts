@@ -63,8 +63,18 @@ test("a construct imported by its own path loads only its own provider classes",
   ]);
   expect(providerModulesOf("ray-cluster")).toEqual([
     "helm/release",
+    "kubernetes/cluster-role-binding-v1",
     "kubernetes/namespace-v1",
     "kubernetes/network-policy-v1",
+    "kubernetes/role-binding-v1",
+    "kubernetes/role-v1",
+    "kubernetes/service-account-v1",
+  ]);
+  expect(providerModulesOf("ray-auth-proxy")).toEqual([
+    "kubernetes/cluster-role-binding-v1",
+    "kubernetes/config-map-v1",
+    "kubernetes/role-binding-v1",
+    "kubernetes/role-v1",
     "kubernetes/service-account-v1",
   ]);
 });

@@ -28,10 +28,15 @@ test("the platform's resources keep their addresses, because a new address repla
     "google_storage_bucket_iam_member.bucket_grant-storage-bucketViewer-9fca45_562E70F7",
     "google_storage_bucket_iam_member.bucket_grant-storage-objectUser-36c5e0_1B93BA85",
     "helm_release.ray_ray-cluster_C33B65C6",
+    "kubernetes_cluster_role_binding_v1.auth_auth-delegator_E1AC322F",
+    "kubernetes_config_map_v1.auth_config_9E97CD33",
     "kubernetes_job_v1.operator_gate_3592A613",
     "kubernetes_namespace_v1.namespaces_cluster-ray-operator-addon_C9912F12",
     "kubernetes_namespace_v1.namespaces_cluster-ray_F83B1975",
     "kubernetes_network_policy_v1.ray_network-policy_F6006E8F",
+    "kubernetes_role_binding_v1.auth_submit-serviceaccountrayray-user_B2752D8E",
+    "kubernetes_role_v1.auth_submit-role_5D3559FD",
+    "kubernetes_service_account_v1.auth_submitter_5F1C10B1",
     "kubernetes_service_account_v1.bucket_identity_service-account_BF65BADE",
   ]);
 });
@@ -49,12 +54,21 @@ test("the outputs say how to go on", () => {
       value:
         "gcloud container clusters get-credentials cloud-bucket-cluster --location us-west1-b --project my-project-id",
     },
+    google_job_headers_command: {
+      description: "The same as the Google identity of gcloud, once that has been granted the right.",
+      value: 'export RAY_JOB_HEADERS="{\\"Authorization\\": \\"Bearer $(gcloud auth print-access-token)\\"}"',
+    },
     identity: {
       description: "Who the pods are for IAM.",
       value: "${google_service_account.bucket_identity_google-service-account_C96BDBEC.member}",
     },
+    job_headers_command: {
+      description: "Lets the Ray client call as the service account that may submit jobs, for an hour.",
+      value:
+        'export RAY_JOB_HEADERS="{\\"Authorization\\": \\"Bearer $(kubectl create token ray-user --namespace ray --duration=1h)\\"}"',
+    },
     job_submit_command: {
-      description: "Runs a small Ray job, once the port is forwarded.",
+      description: "Runs a small Ray job, after the commands above.",
       value:
         'ray job submit --address http://localhost:8265 -- python -c "import ray; ray.init(); print(ray.cluster_resources())"',
     },
@@ -63,6 +77,14 @@ test("the outputs say how to go on", () => {
       value: "kubectl port-forward --namespace ray service/raycluster-mini-head-svc 8265:8265",
     },
   });
+});
+
+test("the dashboard answers everybody where the proxy is left out", () => {
+  const template = Template.of(new RayPlatformStack(Testing.app(), "stack", { authProxy: false }));
+
+  expect(template.rayCluster().spec.headGroupSpec.rayStartParams).toEqual({});
+  expect(template.resources("kubernetes_config_map_v1")).toEqual([]);
+  expect(Object.keys(template.json.output)).not.toContain("job_headers_command");
 });
 
 test("the stack makes no provider for Google and chooses no backend", () => {

@@ -7,6 +7,7 @@ import { invalid } from "./validation";
 
 /** A cluster that Terraform looks up by its name. */
 export class ExistingCluster extends GkeClusterBase {
+  public readonly owned = false;
   public readonly kubernetesDependencies: ITerraformDependable[] = [];
   private readonly cluster: PlainDataSource;
 
@@ -49,6 +50,7 @@ export class ExistingCluster extends GkeClusterBase {
 
 /** A cluster that is known by what the user says of it. */
 export class ClusterOfAttributes extends GkeClusterBase {
+  public readonly owned = false;
   public readonly workloadIdentityPool: string;
   public readonly kubernetesDependencies: ITerraformDependable[];
 

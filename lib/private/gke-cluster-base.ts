@@ -24,6 +24,7 @@ interface Connection {
 
 /** What an owned and an existing cluster share: the project, the providers and the commands. */
 export abstract class GkeClusterBase extends Construct implements IGkeWorkloadIdentityCluster {
+  public abstract readonly owned: boolean;
   public readonly clusterName: string;
   public readonly location: string;
   public readonly autopilot: boolean;

@@ -1,5 +1,6 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
+import type { RayAuthOptions } from "../ray-auth-options";
 import { RayGroup, RayToleration, RayWorkerGroup } from "../ray-groups";
 import { RayPods } from "../ray-pods";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
@@ -26,6 +27,7 @@ export interface RayManifestInput {
   readonly autopilot: boolean;
   readonly enableInTreeAutoscaling: boolean;
   readonly recreate: boolean;
+  readonly authOptions?: RayAuthOptions;
   readonly head: RayGroup;
   readonly headServiceAccountName: string;
   readonly headPods: RayPods;
@@ -48,6 +50,7 @@ export function rayClusterManifest(input: RayManifestInput): { [field: string]: 
             autoscalerOptions: { securityContext: CONTAINER_SECURITY_CONTEXT },
           }
         : {}),
+      ...(input.authOptions ? { authOptions: authOptionsOf(input.authOptions) } : {}),
       ...(input.recreate ? { upgradeStrategy: { type: "Recreate" } } : {}),
       headGroupSpec: headGroupSpec(input),
       workerGroupSpecs: input.workerGroups.map((group, index) => workerGroupSpec(input, group, index)),
@@ -98,8 +101,7 @@ interface PodRole {
 function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pods: RayPods, role: PodRole) {
   // Ray sizes itself by its limits, and the autoscaler fails without them.
   const resources = { cpu: cpuQuantity(group.cpu), memory: memoryQuantity(group.memoryGiB) };
-  // Said outright because Ray 2.61 changes the default; who may reach the ports is the network policy's business.
-  const env = { RAY_AUTH_MODE: "disabled", ...merged(input.scope, `${path}.env`, group.env, pods.env) };
+  const env = { ...authMode(input), ...merged(input.scope, `${path}.env`, group.env, pods.env) };
   const metadata = compact({ labels: { ...input.labels, ...group.labels }, annotations: group.annotations });
   const rayContainer = compact({
     name: role.containerName,
@@ -109,11 +111,14 @@ function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pod
     resources: { requests: resources, limits: resources },
     securityContext: CONTAINER_SECURITY_CONTEXT,
     volumeMounts: pods.volumeMounts,
+    readinessProbe: pods.readinessProbe,
+    livenessProbe: pods.livenessProbe,
   });
   return compact({
     metadata,
     spec: compact({
       serviceAccountName: role.serviceAccountName,
+      automountServiceAccountToken: pods.automountServiceAccountToken || undefined,
       securityContext: POD_SECURITY_CONTEXT,
       nodeSelector: { ...(input.autopilot ? {} : METADATA_SERVER_NODES), ...group.nodeSelector },
       tolerations: group.tolerations?.map(toleration),
@@ -122,6 +127,15 @@ function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pod
       volumes: pods.volumes,
     }),
   });
+}
+
+/** Said outright, because Ray 2.61 changes the default; with `authOptions` the operator sets it. */
+function authMode({ authOptions }: RayManifestInput): { [name: string]: string } {
+  return authOptions === undefined ? { RAY_AUTH_MODE: "disabled" } : {};
+}
+
+function authOptionsOf({ mode, secretName, enableK8sTokenAuth }: RayAuthOptions) {
+  return compact({ mode, secretName, enableK8sTokenAuth });
 }
 
 function toleration({ key, operator, value, effect }: RayToleration) {

@@ -95,6 +95,13 @@ export const RAY_CLUSTER_NAME: NamingRule = {
     "1 to 53 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen",
 };
 
+/** https://github.com/distribution/reference/blob/v0.6.0/reference.go */
+export const IMAGE: NamingRule = {
+  pattern: /^[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?$/,
+  maxLength: 400,
+  description: 'the name of an image, such as "quay.io/example/tool:1.2.3"',
+};
+
 /** https://github.com/ray-project/ray/releases */
 export const RAY_VERSION: NamingRule = {
   pattern: /^\d+\.\d+\.\d+([.-]?[a-z0-9]+)*$/,

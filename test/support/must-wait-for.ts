@@ -99,6 +99,15 @@ function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): b
         other.body.metadata.namespace === namespace &&
         other.body.spec.pod_selector.match_labels["ray.io/cluster"] === name
       );
+    case "kubernetes_config_map_v1":
+      return (
+        other.body.metadata.namespace === namespace &&
+        volumesOf(rayCluster).includes(other.body.metadata.name)
+      );
+    case "kubernetes_cluster_role_binding_v1":
+      return other.body.subject.some(
+        (subject: any) => subject.namespace === namespace && accounts.includes(subject.name),
+      );
     case "google_service_account_iam_member":
       return accounts.some((account) => other.body.member.endsWith(`[${namespace}/${account}]`));
     case "google_storage_bucket_iam_member":
@@ -115,6 +124,14 @@ function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): b
 function accountsOf(rayCluster: any): string[] {
   const { headGroupSpec, workerGroupSpecs } = rayCluster.spec;
   return [headGroupSpec, ...workerGroupSpecs].map(({ template }) => template.spec.serviceAccountName);
+}
+
+/** The ConfigMaps that pods mount. */
+function volumesOf(rayCluster: any): string[] {
+  const { headGroupSpec, workerGroupSpecs } = rayCluster.spec;
+  return [headGroupSpec, ...workerGroupSpecs].flatMap(({ template }) =>
+    (template.spec.volumes ?? []).map((volume: any) => volume.configMap?.name),
+  );
 }
 
 /** What a grant's member contains when it is for a Kubernetes service account. */

@@ -1,0 +1,46 @@
+import { ITerraformDependable } from "cdktf";
+import { Construct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import type { RayAuthOptions } from "../ray-auth-options";
+import type { IRayCluster, RayClusterAttributes } from "../ray-cluster";
+import { RayPods } from "../ray-pods";
+import {
+  DNS_LABEL,
+  DNS_SUBDOMAIN,
+  KUBERAY_VERSION,
+  RAY_CLUSTER_NAME,
+  RAY_VERSION,
+  requireName,
+} from "./validation";
+
+/** A Ray cluster that is deployed by other means: features hand out what belongs into its manifest. */
+export class ImportedRayCluster extends Construct implements IRayCluster {
+  public readonly cluster: IGkeWorkloadIdentityCluster;
+  public readonly namespace: string;
+  public readonly rayClusterName: string;
+  public readonly headServiceAccountName: string;
+  public readonly kuberayVersion?: string;
+  public readonly rayVersion?: string;
+  public readonly authOptions?: RayAuthOptions;
+  public readonly namespaceDependencies: ITerraformDependable[];
+  public readonly head = new RayPods(this, "head");
+  public readonly workers = new RayPods(this, "workers");
+
+  constructor(scope: Construct, id: string, attributes: RayClusterAttributes) {
+    super(scope, id);
+    requireName(this, "rayClusterName", attributes.rayClusterName, RAY_CLUSTER_NAME);
+    requireName(this, "namespace", attributes.namespace, DNS_LABEL);
+    requireName(this, "headServiceAccountName", attributes.headServiceAccountName, DNS_SUBDOMAIN);
+    requireName(this, "kuberayVersion", attributes.kuberayVersion, KUBERAY_VERSION);
+    requireName(this, "rayVersion", attributes.rayVersion, RAY_VERSION);
+    this.cluster = attributes.cluster;
+    this.namespace = attributes.namespace;
+    this.rayClusterName = attributes.rayClusterName;
+    this.headServiceAccountName = attributes.headServiceAccountName;
+    this.kuberayVersion = attributes.kuberayVersion;
+    this.rayVersion = attributes.rayVersion;
+    this.authOptions = attributes.authOptions;
+    this.namespaceDependencies =
+      attributes.namespaceDependencies ?? attributes.cluster.kubernetesDependencies;
+  }
+}

@@ -1,0 +1,26 @@
+/** How Ray authenticates callers by itself. */
+export enum RayAuthMode {
+  /** By one token that all callers and all pods of the Ray cluster know. Needs KubeRay 1.5.1 and Ray 2.52. */
+  TOKEN = "token",
+}
+
+/**
+ * Ray's own authentication, on every port of Ray but Serve's and the metrics'; instead of a `RayAuthProxy`.
+ *
+ * https://docs.ray.io/en/latest/cluster/kubernetes/user-guides/kuberay-auth.html
+ */
+export interface RayAuthOptions {
+  /** How callers are told apart from strangers. */
+  readonly mode: RayAuthMode;
+  /**
+   * Secret in the Ray cluster's namespace whose key `auth_token` is the token. Needs KubeRay 1.6.
+   * @default - the operator makes a Secret with the name of the Ray cluster and a random token
+   */
+  readonly secretName?: string;
+  /**
+   * Let Ray ask Kubernetes instead: a caller's token is one of Kubernetes, and its owner needs the right `ray:write` on the
+   * RayCluster, which `RayCluster.grantRayWrite` gives. Needs KubeRay 1.6 and Ray 2.55; not for RayJob and RayService.
+   * @default false
+   */
+  readonly enableK8sTokenAuth?: boolean;
+}

@@ -1,0 +1,49 @@
+import { KubeRayOperator, RayCluster } from "../lib";
+import { mayConnect } from "./support/network-policy";
+import { emptyStack, existingCluster } from "./support/stacks";
+import { Template } from "./support/template";
+
+/**
+ * What Ray's pods listen on: 6379 GCS, 8000 Serve, 8076 object manager, 8080 metrics, 8265 dashboard or the proxy before it,
+ * 8443 the dashboard behind the proxy, 10001 Ray client, 10002 a worker process, 44217 autoscaler metrics, 52365 agent.
+ */
+const PORTS = [6379, 8000, 8076, 8080, 8265, 8443, 10001, 10002, 44217, 52365];
+
+const stack = emptyStack();
+const ray = new RayCluster(stack, "ray", {
+  operator: KubeRayOperator.chart(stack, "operator", { cluster: existingCluster(stack) }),
+  rayClusterName: "raycluster-mini",
+  namespace: "ray",
+  head: { cpu: 2, memoryGiB: 8 },
+  networkPeers: [{ namespace: "ci" }, { podLabels: { app: "notebook" }, ports: [8265, 10001] }],
+});
+ray.allowFrom({ cidrBlock: "10.8.0.0/24" });
+ray.allowFrom({ namespace: "gmp-system", ports: [8080] });
+const policy = Template.of(stack).resource("kubernetes_network_policy_v1");
+const operator = { "app.kubernetes.io/name": "kuberay-operator" };
+const own = { "ray.io/cluster": "raycluster-mini" };
+
+test.each([
+  ["a pod of the Ray cluster", { namespace: "ray", labels: own }, PORTS],
+  ["the operator", { namespace: "kuberay-operator", labels: operator }, PORTS],
+  ["another pod of the operator's namespace", { namespace: "kuberay-operator", labels: {} }, []],
+  ["another pod of the namespace", { namespace: "ray", labels: { app: "other" } }, []],
+  ["another Ray cluster", { namespace: "ray", labels: { "ray.io/cluster": "other" } }, []],
+  ["a Ray cluster of that name elsewhere", { namespace: "team", labels: own }, []],
+  ["a pod of a chosen namespace", { namespace: "ci", labels: {} }, [8265]],
+  ["a chosen pod", { namespace: "ray", labels: { app: "notebook" } }, [8265, 10001]],
+  ["such a pod elsewhere", { namespace: "team", labels: { app: "notebook" } }, []],
+  ["the monitoring", { namespace: "gmp-system", labels: {} }, [8080]],
+  ["a chosen address", { address: "10.8.0.17" }, [8265]],
+  ["another address", { address: "10.8.1.17" }, []],
+])("%s may connect only where it is let: %j", (_who, caller, ports) => {
+  expect(PORTS.filter((port) => mayConnect(policy, caller, port))).toEqual(ports);
+});
+
+test("the policy is for the pods of this Ray cluster, head and workers, and closes what it does not name", () => {
+  expect(policy.metadata).toEqual({ name: "raycluster-mini-ray", namespace: "ray" });
+  expect(policy.spec).toMatchObject({
+    pod_selector: { match_labels: { "ray.io/cluster": "raycluster-mini" } },
+    policy_types: ["Ingress"],
+  });
+});
