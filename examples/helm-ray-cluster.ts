@@ -1,0 +1,67 @@
+/**
+ * A Ray cluster that is deployed by KubeRay's own `ray-cluster` chart, on a cluster and an operator that exist already; of
+ * this library only the proxy in front of its dashboard.
+ */
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { Release } from "@cdktf/provider-helm/lib/release";
+import { App, TerraformOutput, TerraformStack } from "cdktf";
+import { GkeWorkloadIdentityCluster } from "../lib/gke-workload-identity-cluster";
+import { RayAuthProxy } from "../lib/ray-auth-proxy";
+import { RayCluster } from "../lib/ray-cluster";
+import { RbacSubject } from "../lib/rbac-subject";
+
+const app = new App();
+const stack = new TerraformStack(app, "helm-ray-cluster");
+new GoogleProvider(stack, "google", { project: "my-project-id" });
+
+const cluster = GkeWorkloadIdentityCluster.fromClusterName(stack, "cluster", {
+  clusterName: "team-cluster",
+  location: "us-east4",
+});
+const ray = RayCluster.fromRayClusterAttributes(stack, "ray", {
+  cluster,
+  namespace: "team-a",
+  rayClusterName: "raycluster-helm",
+  headServiceAccountName: "team-a-ray",
+  kuberayVersion: "1.6.2",
+  rayVersion: "2.60.0",
+});
+
+const auth = new RayAuthProxy(stack, "auth", { rayCluster: ray });
+auth.grantSubmit(RbacSubject.user("ada@example.com"));
+auth.grantView(RbacSubject.serviceAccount("dashboards", "monitoring"));
+
+const toEnv = (env: { [name: string]: string }) =>
+  Object.entries(env).map(([name, value]) => ({ name, value }));
+new Release(stack, "ray-cluster", {
+  name: "raycluster-helm",
+  namespace: "team-a",
+  repository: "https://ray-project.github.io/kuberay-helm/",
+  chart: "ray-cluster",
+  version: "1.6.2",
+  values: [
+    JSON.stringify({
+      fullnameOverride: "raycluster-helm",
+      image: { tag: "2.60.0" },
+      head: {
+        rayVersion: "2.60.0",
+        serviceAccountName: "team-a-ray",
+        initContainers: ray.head.initContainers,
+        // The first is the chart's own, which a list of ours would replace.
+        volumes: [{ name: "log-volume", emptyDir: {} }, ...ray.head.volumes],
+        rayStartParams: ray.head.rayStartParams,
+        containerEnv: toEnv(ray.head.env),
+      },
+      worker: { containerEnv: toEnv(ray.workers.env) },
+    }),
+  ],
+  dependsOn: ray.head.dependencies,
+  provider: cluster.helmProvider,
+});
+
+new TerraformOutput(stack, "job_headers_command", {
+  description: "Lets the Ray client call as the Google identity of gcloud.",
+  value: auth.googleJobHeadersCommand,
+});
+
+app.synth();
