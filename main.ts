@@ -32,6 +32,7 @@ const stack = new RayPlatformStack(app, "ray-platform", {
   rayVersion: setting("RAY_VERSION"),
   authProxy: flag("RAY_AUTH_PROXY"),
   submitterServiceAccountName: setting("RAY_SUBMITTER_SERVICE_ACCOUNT_NAME"),
+  netrcSecretName: setting("RAY_NETRC_SECRET_NAME"),
   enableApis: flag("RAY_ENABLE_APIS"),
   deletionProtection: flag("RAY_DELETION_PROTECTION"),
   forceDestroyBucket: flag("RAY_FORCE_DESTROY_BUCKET"),

@@ -11,4 +11,5 @@ export * from "./ray-network-peer";
 export * from "./ray-platform-stack";
 export * from "./ray-pods";
 export * from "./rbac-subject";
+export * from "./runtime-env-netrc";
 export * from "./workload-identity";

@@ -8,6 +8,7 @@ import { RayAuthProxy } from "./ray-auth-proxy";
 import { RayBucketAccess } from "./ray-bucket-access";
 import { RayCluster } from "./ray-cluster";
 import { RayGroup, RayWorkerGroup } from "./ray-groups";
+import { RuntimeEnvNetrc } from "./runtime-env-netrc";
 
 export interface RayPlatformStackProps {
   /** @default cloud-bucket-cluster */
@@ -52,6 +53,11 @@ export interface RayPlatformStackProps {
    * @default ray-user
    */
   readonly submitterServiceAccountName?: string;
+  /**
+   * An existing Secret in the namespace whose key `.netrc` holds credentials for private `runtime_env` sources.
+   * @default - none
+   */
+  readonly netrcSecretName?: string;
   /**
    * Enable the Google APIs that are used. They stay enabled on destroy.
    * @default true
@@ -114,6 +120,12 @@ export class RayPlatformStack extends TerraformStack {
       this.authProxy = new RayAuthProxy(this, "auth", {
         rayCluster: this.ray,
         submitterServiceAccountName: props.submitterServiceAccountName ?? "ray-user",
+      });
+    }
+    if (props.netrcSecretName !== undefined) {
+      new RuntimeEnvNetrc(this, "netrc", {
+        rayCluster: this.ray,
+        existingSecretName: props.netrcSecretName,
       });
     }
     this.createOutputs();

@@ -18,7 +18,9 @@ export class RayPods {
   private readonly awaited: ITerraformDependable[] = [];
   private readiness?: { [field: string]: any };
   private liveness?: { [field: string]: any };
+  private readonly podAnnotations: { [name: string]: string } = {};
   private needsToken = false;
+  private volumeGroup?: number;
 
   /**
    * @param owner whose pods these are
@@ -74,6 +76,16 @@ export class RayPods {
   /** Whether something in the pods calls the API server, and so needs the service account's token. */
   public get automountServiceAccountToken(): boolean {
     return this.needsToken;
+  }
+
+  /** Annotations of the pods. */
+  public get annotations(): { [name: string]: string } {
+    return { ...this.podAnnotations };
+  }
+
+  /** Group that the pods' volumes are given to (`securityContext.fsGroup`); none unless a feature needs it. */
+  public get fsGroup(): number | undefined {
+    return this.volumeGroup;
   }
 
   /** What the pods wait for. */
@@ -169,6 +181,26 @@ export class RayPods {
     this.needsToken = true;
   }
 
+  /**
+   * Sets an annotation of the pods.
+   *
+   * @throws if it is set to something else already
+   */
+  public addAnnotation(name: string, value: string): void {
+    this.set("annotation", this.podAnnotations, name, value);
+  }
+
+  /**
+   * Gives the pods' volumes to a group, so that its members can read them.
+   *
+   * @throws if they are given to another group already
+   */
+  public setFsGroup(group: number): void {
+    if (this.volumeGroup !== undefined && this.volumeGroup !== group)
+      throw invalid(this.owner, `${this.group}.fsGroup`, `stay ${this.volumeGroup}`, group);
+    this.volumeGroup = group;
+  }
+
   /** Makes the pods wait for something. */
   public addDependency(dependency: ITerraformDependable): void {
     this.awaited.push(dependency);
@@ -183,7 +215,9 @@ export class RayPods {
     if (typeof item[key] !== "string" || item[key] === "") {
       throw invalid(this.owner, `${this.group}.${kind}.${key}`, "be given", item[key] ?? null);
     }
-    if (taken.some((other) => other[key] === item[key])) {
+    // "/data/" is the same place as "/data".
+    const place = (other: { [field: string]: any }) => String(other[key]).replace(/(?<=.)\/$/, "");
+    if (taken.some((other) => place(other) === place(item))) {
       throw invalid(this.owner, `${this.group}.${kind}.${key}`, "be unique", item[key]);
     }
   }

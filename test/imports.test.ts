@@ -70,6 +70,7 @@ test("a construct imported by its own path loads only its own provider classes",
     "kubernetes/role-v1",
     "kubernetes/service-account-v1",
   ]);
+  expect(providerModulesOf("runtime-env-netrc")).toEqual(["kubernetes/secret-v1"]);
   expect(providerModulesOf("ray-auth-proxy")).toEqual([
     "kubernetes/cluster-role-binding-v1",
     "kubernetes/config-map-v1",

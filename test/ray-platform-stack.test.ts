@@ -87,6 +87,17 @@ test("the dashboard answers everybody where the proxy is left out", () => {
   expect(Object.keys(template.json.output)).not.toContain("job_headers_command");
 });
 
+test("private sources are on where a Secret is named", () => {
+  const netrc = (props: object) =>
+    Template.of(new RayPlatformStack(Testing.app(), "stack", props)).rayCluster().spec.workerGroupSpecs[0]
+      .template.spec.volumes;
+
+  expect(netrc({})).toBeUndefined();
+  expect(netrc({ netrcSecretName: "netrc-secret" })).toEqual([
+    { name: "netrc-kuberay", secret: { secretName: "netrc-secret", defaultMode: 0o440 } },
+  ]);
+});
+
 test("the stack makes no provider for Google and chooses no backend", () => {
   const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack"));
 

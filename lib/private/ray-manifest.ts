@@ -102,7 +102,10 @@ function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pod
   // Ray sizes itself by its limits, and the autoscaler fails without them.
   const resources = { cpu: cpuQuantity(group.cpu), memory: memoryQuantity(group.memoryGiB) };
   const env = { ...authMode(input), ...merged(input.scope, `${path}.env`, group.env, pods.env) };
-  const metadata = compact({ labels: { ...input.labels, ...group.labels }, annotations: group.annotations });
+  const metadata = compact({
+    labels: { ...input.labels, ...group.labels },
+    annotations: merged(input.scope, `${path}.annotations`, group.annotations, pods.annotations),
+  });
   const rayContainer = compact({
     name: role.containerName,
     image: group.image ?? input.image,
@@ -119,7 +122,7 @@ function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pod
     spec: compact({
       serviceAccountName: role.serviceAccountName,
       automountServiceAccountToken: pods.automountServiceAccountToken || undefined,
-      securityContext: POD_SECURITY_CONTEXT,
+      securityContext: compact({ ...POD_SECURITY_CONTEXT, fsGroup: pods.fsGroup }),
       nodeSelector: { ...(input.autopilot ? {} : METADATA_SERVER_NODES), ...group.nodeSelector },
       tolerations: group.tolerations?.map(toleration),
       initContainers: pods.initContainers,

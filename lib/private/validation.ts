@@ -95,6 +95,13 @@ export const RAY_CLUSTER_NAME: NamingRule = {
     "1 to 53 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen",
 };
 
+/** https://www.rfc-editor.org/rfc/rfc1123#section-2 */
+export const HOST_NAME: NamingRule = {
+  pattern: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+  maxLength: 253,
+  description: 'a host name in lower case, without scheme, port or path, such as "github.com"',
+};
+
 /** https://github.com/distribution/reference/blob/v0.6.0/reference.go */
 export const IMAGE: NamingRule = {
   pattern: /^[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?$/,

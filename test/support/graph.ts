@@ -214,8 +214,10 @@ export function addressOf(node: GraphNode): string {
 type Target = Pick<Reference, "address"> & Partial<Pick<Reference, "text">>;
 
 function targetsOf(block: Block, addresses: ReadonlySet<string>): Target[] {
-  if (block.kind === "local" || block.kind === "variable") {
-    return referencesIn(block.body);
+  if (block.kind === "local") return referencesIn(block.body);
+  if (block.kind === "variable") {
+    // Its own validation names the variable itself.
+    return referencesIn(block.body).filter(({ address }) => address !== block.address);
   }
   const { depends_on: dependsOn = [], provider, lifecycle, ...values } = block.body;
   const { replace_triggered_by: triggers = [], ...conditions } = lifecycle ?? {};

@@ -104,6 +104,11 @@ function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): b
         other.body.metadata.namespace === namespace &&
         volumesOf(rayCluster).includes(other.body.metadata.name)
       );
+    case "kubernetes_secret_v1":
+      return (
+        other.body.metadata.namespace === namespace &&
+        volumesOf(rayCluster).includes(other.body.metadata.name)
+      );
     case "kubernetes_cluster_role_binding_v1":
       return other.body.subject.some(
         (subject: any) => subject.namespace === namespace && accounts.includes(subject.name),
@@ -126,11 +131,11 @@ function accountsOf(rayCluster: any): string[] {
   return [headGroupSpec, ...workerGroupSpecs].map(({ template }) => template.spec.serviceAccountName);
 }
 
-/** The ConfigMaps that pods mount. */
+/** The ConfigMaps and Secrets that pods mount. */
 function volumesOf(rayCluster: any): string[] {
   const { headGroupSpec, workerGroupSpecs } = rayCluster.spec;
   return [headGroupSpec, ...workerGroupSpecs].flatMap(({ template }) =>
-    (template.spec.volumes ?? []).map((volume: any) => volume.configMap?.name),
+    (template.spec.volumes ?? []).map((volume: any) => volume.configMap?.name ?? volume.secret?.secretName),
   );
 }
 
