@@ -6,6 +6,7 @@ import { ADDRESSES, freePort } from "./node/network";
 import { Node } from "./node/node";
 import type { HostedOperator } from "./node/operator";
 import { Supervisor } from "./node/supervisor";
+import { SourceServer } from "./source-server";
 import { ToolCache } from "./tools/cache";
 import { issueCertificate } from "./tools/certificates";
 import { kuberayOperatorChart } from "./tools/chart";
@@ -43,6 +44,7 @@ export class Site {
   private readonly supervisor: Supervisor;
   private operator?: HostedOperator;
   private charts?: ChartRepository;
+  private sources?: SourceServer;
   private readonly workspaces: Terraform[] = [];
 
   private constructor(
@@ -92,11 +94,20 @@ export class Site {
     return undefined;
   }
 
+  /** Lets a host of private archives answer pods under a name of the real world. */
+  public async serveSources(hostName: string): Promise<SourceServer> {
+    const { cert, key } = await this.certificate("sources", hostName);
+    this.sources = await SourceServer.start({ host: ADDRESSES.sources, port: 443, cert, key });
+    this.node.addHosts({ [hostName]: ADDRESSES.sources });
+    return this.sources;
+  }
+
   /** Ends what was started here and clears the cluster of what an unfinished scenario left. */
   public async stop(): Promise<void> {
     this.workspaces.forEach((terraform) => terraform.remove());
     await this.operator?.stop();
     await this.charts?.stop();
+    await this.sources?.stop();
     await this.google.stop();
     await this.supervisor.stopAll();
   }

@@ -110,10 +110,16 @@ export class Terraform {
     return this.requireDone("terraform destroy", await this.run("destroy", "-auto-approve"));
   }
 
-  /** What an apply would change now. */
-  public async plannedChanges(): Promise<PlannedChange[]> {
+  /** Saves a plan and returns its file. @throws when it fails, with Terraform's own errors */
+  public async savePlan(): Promise<string> {
     const file = join(this.folder, "plan.bin");
     this.requireDone("terraform plan", await this.run("plan", `-out=${file}`));
+    return file;
+  }
+
+  /** What an apply would change now. */
+  public async plannedChanges(): Promise<PlannedChange[]> {
+    const file = await this.savePlan();
     const shown = await this.run("show", "-json", file);
     const plan = JSON.parse(this.requireDone("terraform show", shown).stdout);
     rmSync(file);

@@ -10,6 +10,8 @@ export const ADDRESSES = {
   google: "198.18.0.2",
   /** Free for a double of a chart repository. */
   charts: "198.18.0.3",
+  /** Free for a host that Ray fetches code from. */
+  sources: "198.18.0.4",
   /** The metadata server of every Google machine. */
   metadata: "169.254.169.254",
   /** The API server as pods reach it: the first address of the Service range. */
@@ -28,7 +30,7 @@ export const POD_RANGE = "198.18.4.0/22";
 export async function setUpNetwork(): Promise<void> {
   const commands = [
     "link set lo up",
-    ...[ADDRESSES.node, ADDRESSES.google, ADDRESSES.charts, ADDRESSES.metadata].map(
+    ...[ADDRESSES.node, ADDRESSES.google, ADDRESSES.charts, ADDRESSES.sources, ADDRESSES.metadata].map(
       (ip) => `address add ${ip}/32 dev lo`,
     ),
     // kube-proxy rewrites these before they leave, but the kernel wants a route first.

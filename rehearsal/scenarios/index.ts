@@ -4,6 +4,7 @@ import { faults } from "./faults";
 import { growth } from "./growth";
 import { identity } from "./identity";
 import { order } from "./order";
+import { privateSources } from "./private-sources";
 import { rendered } from "./rendered";
 import { stacks } from "./stacks";
 import { tenants } from "./tenants";
@@ -20,4 +21,5 @@ export const scenarios: readonly Scenario[] = [
   ...tenants,
   upgrade,
   growth,
+  privateSources,
 ];
