@@ -4,19 +4,43 @@ import { join } from "node:path";
 /** Kubernetes kinds of the resource types that the constructs use. */
 const KINDS: Readonly<Record<string, { apiVersion: string; kind: string }>> = {
   kubernetes_namespace_v1: { apiVersion: "v1", kind: "Namespace" },
+  kubernetes_config_map_v1: { apiVersion: "v1", kind: "ConfigMap" },
+  kubernetes_secret_v1: { apiVersion: "v1", kind: "Secret" },
+  kubernetes_cluster_role_v1: { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole" },
+  kubernetes_cluster_role_binding_v1: {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+  },
+  kubernetes_role_v1: { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role" },
+  kubernetes_role_binding_v1: { apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding" },
   kubernetes_service_account_v1: { apiVersion: "v1", kind: "ServiceAccount" },
   kubernetes_network_policy_v1: { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
   kubernetes_job_v1: { apiVersion: "batch/v1", kind: "Job" },
 };
 
 /** Attributes whose keys are the user's own words. */
-const MAPS = ["labels", "annotations", "match_labels", "limits", "requests"];
+const MAPS = ["data", "data_wo", "labels", "annotations", "match_labels", "limits", "requests"];
 
 /** Lists that Terraform names in the singular, one block an item. */
-const PLURALS: Readonly<Record<string, string>> = { container: "containers" };
+const PLURALS: Readonly<Record<string, string>> = {
+  container: "containers",
+  rule: "rules",
+  subject: "subjects",
+};
+
+/** Attributes that Kubernetes calls otherwise: the provider encodes what is written here as it is. */
+const RENAMED: Readonly<Record<string, string>> = { data_wo: "stringData" };
 
 /** Attributes that only Terraform reads. */
-const TERRAFORM_ONLY = ["//", "depends_on", "provider", "lifecycle", "timeouts", "wait_for_completion"];
+const TERRAFORM_ONLY = [
+  "//",
+  "data_wo_revision",
+  "depends_on",
+  "provider",
+  "lifecycle",
+  "timeouts",
+  "wait_for_completion",
+];
 
 /**
  * The Kubernetes objects of a synthesized stack, as the providers would send them: for machines where the providers cannot
@@ -41,6 +65,7 @@ function objectOf(body: any): any {
 
 function fieldName(name: string, value: unknown): string {
   const isBlock = typeof value === "object";
+  if (name in RENAMED) return RENAMED[name];
   if (isBlock && name in PLURALS) return PLURALS[name];
   return name.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
 }

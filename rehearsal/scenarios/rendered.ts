@@ -10,6 +10,8 @@ const APPS = [
   "examples/private-gpu.ts",
   "examples/shared-buckets.ts",
   "examples/own-cluster.ts",
+  "examples/helm-ray-cluster.ts",
+  "examples/private-sources.ts",
 ];
 
 export const rendered: Scenario = {
