@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installCdktfCli } from "./cdktf-cli";
+import { installClient, isClient } from "./clients";
 import { Node } from "./node/node";
 import { capabilities, enterNamespaces } from "./node/run";
 import { scenarios } from "./scenarios";
 import { isStackFolder, ownStack } from "./scenarios/own-stack";
 import { DOUBLED_NAMES } from "./site";
-import { Scenario, Skipped, Stage } from "./stage";
+import { type Need, Scenario, Skipped, Stage } from "./stage";
 import { whyNoProviders } from "./terraform";
 import { ToolCache } from "./tools/cache";
 
@@ -37,14 +37,18 @@ async function main(args: readonly string[]): Promise<number> {
   if (able.level !== "node") say(`no pods here: ${able.reason}`);
   const providers = whyNoProviders();
   if (providers) say(providers);
-  const cli = chosen.some(({ needs }) => needs.includes("cdktf-cli"))
-    ? await installCdktfCli(cache)
-    : undefined;
+  const reasons = new Map<Need, string | undefined>([
+    ["pods", able.level === "node" ? undefined : able.reason],
+    ["terraform", providers],
+  ]);
+  for (const client of new Set(chosen.flatMap(({ needs }) => needs).filter(isClient))) {
+    reasons.set(client, await installClient(cache, client));
+  }
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const waiting = [...chosen];
   const work = async () => {
     for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
-      const outcome = await runApart(scenario, missing(scenario, able, providers, cli));
+      const outcome = await runApart(scenario, missing(scenario, able, reasons));
       counts[outcome.status]++;
     }
   };
@@ -73,17 +77,14 @@ function find(name: string): Scenario {
   return scenario;
 }
 
+/** Why a scenario cannot run here, if it cannot. */
 function missing(
   { needs }: Scenario,
   able: ReturnType<typeof capabilities>,
-  providers: string | undefined,
-  cli: string | undefined,
+  reasons: ReadonlyMap<Need, string | undefined>,
 ): string | undefined {
   if (able.level === "nothing") return able.reason;
-  if (needs.includes("pods") && able.level !== "node") return able.reason;
-  if (needs.includes("terraform") && providers) return providers;
-  if (needs.includes("cdktf-cli") && cli) return cli;
-  return undefined;
+  return needs.map((need) => reasons.get(need)).find((reason) => reason !== undefined);
 }
 
 /** Each scenario has a process, namespaces and a node of its own, so that none can spoil another. */

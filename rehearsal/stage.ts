@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Client } from "./clients";
 import { clusterObjects } from "./cluster-objects";
 import type { Snapshot } from "./google/server";
 import type { Node } from "./node/node";
@@ -8,7 +9,7 @@ import type { Terraform } from "./terraform";
 import type { ToolCache } from "./tools/cache";
 
 /** What a scenario needs of the machine. */
-export type Need = "pods" | "terraform" | "chart" | "cdktf-cli";
+export type Need = "pods" | "terraform" | "chart" | Client;
 
 /** One thing that is shown, with real state as the witness. */
 export interface Scenario {

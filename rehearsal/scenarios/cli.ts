@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { cdktfProgram } from "../cdktf-cli";
+import { clientProgram } from "../clients";
 import { expect, Scenario, Stage } from "../stage";
 import type { Site } from "../site";
 import { runCommand } from "../tools/command";
@@ -60,7 +60,7 @@ class CliProject {
   public cdktf(command: string, ...args: string[]): Promise<string> {
     // Without a registry in reach the providers cannot be locked for other platforms.
     const flags = ["--skip-provider-lock"];
-    return runCommand(cdktfProgram(this.stage.cache), [command, ...args, ...flags], {
+    return runCommand(clientProgram(this.stage.cache, "cdktf-cli", "cdktf"), [command, ...args, ...flags], {
       cwd: this.folder,
       logFile: join(this.site.logDir, `cdktf-${command}.log`),
       env: {

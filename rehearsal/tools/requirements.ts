@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runCommand } from "./command";
 
-interface Requirement {
+export interface Requirement {
   /** Debian's name of the package. */
   readonly debianPackage: string;
   /** Programs on PATH or absolute files, all of which the package brings. */
@@ -33,8 +33,8 @@ const REQUIREMENTS: readonly Requirement[] = [
 ];
 
 /** Debian packages of which something is missing. */
-export function missingPackages(): string[] {
-  return REQUIREMENTS.filter(({ provides }) => !provides.every(isPresent)).map((r) => r.debianPackage);
+export function missingPackages(requirements: readonly Requirement[] = REQUIREMENTS): string[] {
+  return requirements.filter(({ provides }) => !provides.every(isPresent)).map((r) => r.debianPackage);
 }
 
 /** The command that installs Debian packages, for a message or a shell. */
