@@ -25,6 +25,7 @@ test.each([
   for (const group of [spec.headGroupSpec, spec.workerGroupSpecs[0]]) {
     expect(group.template.spec.containers[0]).not.toHaveProperty("env");
   }
+  expect(spec.autoscalerOptions).not.toHaveProperty("env");
 });
 
 test("with Kubernetes tokens every Ray pod may ask about callers and call the others", () => {

@@ -59,7 +59,17 @@ test("every pod meets the restricted Pod Security Standard and says how Ray auth
     });
     expect(pod.containers[0].env).toContainEqual({ name: "RAY_AUTH_MODE", value: "disabled" });
   }
-  expect(spec.autoscalerOptions.securityContext.capabilities).toEqual({ drop: ["ALL"] });
+  expect(spec.autoscalerOptions).toEqual({
+    env: [{ name: "RAY_AUTH_MODE", value: "disabled" }],
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+  });
+});
+
+test("the autoscaler authenticates as the head was told to", () => {
+  const head = { cpu: 2, memoryGiB: 8, env: { RAY_AUTH_MODE: "token" } };
+  const { spec } = manifestOf({ head, workerGroups: [cpuGroup] });
+
+  expect(spec.autoscalerOptions.env).toEqual([{ name: "RAY_AUTH_MODE", value: "token" }]);
 });
 
 test("the number of workers is left to the autoscaler where a group can grow", () => {

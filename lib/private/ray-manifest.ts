@@ -47,7 +47,7 @@ export function rayClusterManifest(input: RayManifestInput): { [field: string]: 
       ...(input.enableInTreeAutoscaling
         ? {
             enableInTreeAutoscaling: true,
-            autoscalerOptions: { securityContext: CONTAINER_SECURITY_CONTEXT },
+            autoscalerOptions: autoscalerOptions(input),
           }
         : {}),
       ...(input.authOptions ? { authOptions: authOptionsOf(input.authOptions) } : {}),
@@ -135,6 +135,15 @@ function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pod
 /** Said outright, because Ray 2.61 changes the default; with `authOptions` the operator sets it. */
 function authMode({ authOptions }: RayManifestInput): { [name: string]: string } {
   return authOptions === undefined ? { RAY_AUTH_MODE: "disabled" } : {};
+}
+
+/** The autoscaler is Ray too, in a container that the operator makes: it must authenticate as the head does. */
+function autoscalerOptions(input: RayManifestInput) {
+  const { RAY_AUTH_MODE: mode } = { ...authMode(input), ...input.head.env };
+  return {
+    ...(mode === undefined ? {} : { env: [{ name: "RAY_AUTH_MODE", value: mode }] }),
+    securityContext: CONTAINER_SECURITY_CONTEXT,
+  };
 }
 
 function authOptionsOf({ mode, secretName, enableK8sTokenAuth }: RayAuthOptions) {
