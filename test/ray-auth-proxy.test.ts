@@ -248,6 +248,22 @@ describe("grants", () => {
     ]);
   });
 
+  test("of names that differ in what a binding's name cannot hold are two", () => {
+    const workforce = "principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/ada";
+    const { bindings } = bindingsOf((proxy) => {
+      proxy.grantView(RbacSubject.user(workforce));
+      proxy.grantView(RbacSubject.user(workforce.replace("staff/", "staff-")));
+    });
+
+    expect(bindings.map(({ subject }) => subject[0].name).sort()).toEqual([
+      workforce.replace("staff/", "staff-"),
+      workforce,
+    ]);
+    const names = bindings.map(({ metadata }) => metadata.name);
+    expect(new Set(names).size).toBe(2);
+    expect(names.join()).not.toMatch(/[/%]/);
+  });
+
   test("in the seed's form are on the RayCluster itself, where admin is everything", () => {
     const { roles } = bindingsOf(
       (proxy) => {

@@ -3,6 +3,7 @@ import { ITerraformDependable, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { RbacSubject, RbacSubjectKind } from "../rbac-subject";
+import { shortHash } from "./names";
 import { DNS_LABEL, DNS_SUBDOMAIN, invalid, requireName } from "./validation";
 
 const API_GROUP = "rbac.authorization.k8s.io";
@@ -72,5 +73,7 @@ export function rbacSubjectOf({ kind, subjectName, namespace }: RbacSubject): Ro
 /** Tells subjects apart in the name of a binding, which may hold everything but a slash and a percent sign. */
 function subjectSlug({ kind, namespace, subjectName }: RbacSubject): string {
   const parts = [kind.toLowerCase(), ...(namespace === undefined ? [] : [namespace]), subjectName];
-  return parts.join(":").replace(/[/%]/g, "-");
+  const name = parts.join(":");
+  const slug = name.replace(/[/%]/g, "-");
+  return slug === name ? slug : `${slug}-${shortHash(name)}`;
 }
