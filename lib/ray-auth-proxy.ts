@@ -8,7 +8,7 @@ import { shortHash } from "./private/names";
 import { headProbes } from "./private/ray-probes";
 import { jobHeadersCommand, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
 import { AUTH_DELEGATOR, bindSubject, requireRbacSubject } from "./private/rbac";
-import { CONTAINER_SECURITY_CONTEXT } from "./private/security-context";
+import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
 import { DNS_SUBDOMAIN, IMAGE, invalid, requireName } from "./private/validation";
 import type { IRayCluster } from "./ray-cluster";
 import { RbacSubject, RbacSubjectKind } from "./rbac-subject";
@@ -300,7 +300,9 @@ export class RayAuthProxy extends Construct {
       ],
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "100m", memory: "128Mi" } },
       readinessProbe: { tcpSocket: { port: PUBLIC_PORT } },
+      // All of it, because the pod may be somebody else's.
       securityContext: {
+        ...POD_SECURITY_CONTEXT,
         ...CONTAINER_SECURITY_CONTEXT,
         readOnlyRootFilesystem: true,
         runAsUser: IMAGE_USER,

@@ -67,7 +67,9 @@ test("the proxy is a native sidecar of the head, and Ray listens where only the 
         allowPrivilegeEscalation: false,
         capabilities: { drop: ["ALL"] },
         readOnlyRootFilesystem: true,
+        runAsNonRoot: true,
         runAsUser: 65532,
+        seccompProfile: { type: "RuntimeDefault" },
       },
       volumeMounts: [{ name: "kube-rbac-proxy-config", mountPath: "/etc/kube-rbac-proxy", readOnly: true }],
     },
@@ -501,6 +503,26 @@ describe("refuses", () => {
 
     expect(() => Testing.synth(stack, true)).toThrow(
       `'metadata.name' must not be the name of the Ray cluster at stack/ray: KubeRay gives the autoscaler its rights by a Role and a RoleBinding of that name, and leaves alone what is there, got "raycluster-mini" (at stack/mine)`,
+    );
+  });
+
+  test("the same beside a Ray cluster that is deployed by other means", () => {
+    const stack = emptyStack();
+    const cluster = existingCluster(stack);
+    RayCluster.fromRayClusterAttributes(stack, "ray", {
+      cluster,
+      namespace: "team",
+      rayClusterName: "theirs",
+      headServiceAccountName: "theirs",
+    });
+    new RoleV1(stack, "mine", {
+      metadata: { name: "theirs", namespace: "team" },
+      rule: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }],
+      provider: cluster.kubernetesProvider,
+    });
+
+    expect(() => Testing.synth(stack, true)).toThrow(
+      `'metadata.name' must not be the name of the Ray cluster at stack/ray: KubeRay gives the autoscaler its rights by a Role and a RoleBinding of that name, and leaves alone what is there, got "theirs" (at stack/mine)`,
     );
   });
 

@@ -4,6 +4,7 @@ import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-clust
 import type { RayAuthOptions } from "../ray-auth-options";
 import type { IRayCluster, RayClusterAttributes } from "../ray-cluster";
 import { RayPods } from "../ray-pods";
+import { refuseOperatorsRoleName } from "./operator-role";
 import {
   DNS_LABEL,
   DNS_SUBDOMAIN,
@@ -40,6 +41,7 @@ export class ImportedRayCluster extends Construct implements IRayCluster {
     this.kuberayVersion = attributes.kuberayVersion;
     this.rayVersion = attributes.rayVersion;
     this.authOptions = attributes.authOptions;
+    refuseOperatorsRoleName(this);
     this.namespaceDependencies =
       attributes.namespaceDependencies ?? attributes.cluster.kubernetesDependencies;
   }
