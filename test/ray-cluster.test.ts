@@ -72,6 +72,13 @@ test("the autoscaler authenticates as the head was told to", () => {
   expect(spec.autoscalerOptions.env).toEqual([{ name: "RAY_AUTH_MODE", value: "token" }]);
 });
 
+test("a head that the autoscaler keeps from ending is not waited for longer than it takes itself", () => {
+  const withAutoscaler = headOf({ workerGroups: [cpuGroup] });
+
+  expect(withAutoscaler.terminationGracePeriodSeconds).toBe(10);
+  expect(headOf()).not.toHaveProperty("terminationGracePeriodSeconds");
+});
+
 test("the number of workers is left to the autoscaler where a group can grow", () => {
   const { spec } = manifestOf({ workerGroups: [cpuGroup] });
 

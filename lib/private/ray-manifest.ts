@@ -16,6 +16,13 @@ const HEAD_PORTS = [
 /** GKE puts this on nodes whose metadata server speaks for the pod and not for the node; Autopilot refuses the selector. */
 const METADATA_SERVER_NODES = { "iam.gke.io/gke-metadata-server-enabled": "true" };
 
+/**
+ * How long the head may take to end. Ray itself takes a second or two; the autoscaler beside it never hears that it should
+ * (a Python program that is process 1 and handles no SIGTERM), and would hold the pod for Kubernetes' default of 30 seconds
+ * whenever it is replaced.
+ */
+const HEAD_GRACE_SECONDS = 10;
+
 /** What a manifest is rendered from. */
 export interface RayManifestInput {
   readonly scope: IConstruct;
@@ -66,6 +73,7 @@ function headGroupSpec(input: RayManifestInput) {
       containerName: "ray-head",
       serviceAccountName: input.headServiceAccountName,
       ports: HEAD_PORTS,
+      terminationGracePeriodSeconds: input.enableInTreeAutoscaling ? HEAD_GRACE_SECONDS : undefined,
     }),
   };
 }
@@ -96,6 +104,7 @@ interface PodRole {
   readonly containerName: string;
   readonly serviceAccountName: string;
   readonly ports?: { [field: string]: any }[];
+  readonly terminationGracePeriodSeconds?: number;
 }
 
 function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pods: RayPods, role: PodRole) {
@@ -125,6 +134,7 @@ function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pod
       securityContext: compact({ ...POD_SECURITY_CONTEXT, fsGroup: pods.fsGroup }),
       nodeSelector: { ...(input.autopilot ? {} : METADATA_SERVER_NODES), ...group.nodeSelector },
       tolerations: group.tolerations?.map(toleration),
+      terminationGracePeriodSeconds: role.terminationGracePeriodSeconds,
       initContainers: pods.initContainers,
       containers: [rayContainer, ...pods.containers],
       volumes: pods.volumes,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiServerDoor } from "../api-server-door";
 import { synthesize } from "../apps";
-import { CREATIONS, Stops } from "../creations";
+import { CREATIONS, Stops } from "../stops";
 import type { Snapshot } from "../google/server";
 import { KubeError } from "../node/kube-client";
 import type { Site } from "../site";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { synthesize } from "../apps";
-import { CREATIONS, CreationName } from "../creations";
+import { CREATIONS, CreationName } from "../stops";
 import type { RequestMatch } from "../google/faults";
 import { GoogleApis, GoogleApisOptions } from "../google/server";
 import { expect, Scenario, Stage } from "../stage";
