@@ -1,4 +1,4 @@
-/** A regional cluster with private nodes, the operator from its chart, spot GPUs, and workers that may only read. */
+/** A regional cluster with private nodes, the operator from its chart, spot GPUs, and workers that see a bucket as a folder. */
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { App, TerraformStack } from "cdktf";
 import {
@@ -67,7 +67,7 @@ const readers = new WorkloadIdentity(stack, "workers", {
 });
 access.grantRead(readers);
 
-new RayCluster(stack, "ray", {
+const ray = new RayCluster(stack, "ray", {
   operator,
   rayClusterName: "research",
   identity: access.identity,
@@ -84,5 +84,6 @@ new RayCluster(stack, "ray", {
     },
   ],
 });
+ray.mountBucket(access, "/data", { readOnly: true, fileCacheGiB: 20 });
 
 app.synth();

@@ -1,3 +1,4 @@
+export * from "./bucket-mount-options";
 export * from "./bucket-role";
 export * from "./gke-node-pool";
 export * from "./gke-workload-identity-cluster";

@@ -2,10 +2,19 @@ import { StorageBucket, StorageBucketLifecycleRule } from "@cdktf/provider-googl
 import { StorageBucketIamMember } from "@cdktf/provider-google/lib/storage-bucket-iam-member";
 import { Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
+import { BucketMountOptions } from "./bucket-mount-options";
 import { BucketRole } from "./bucket-role";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { gcsFuseVolume, requireMountOptions } from "./private/gcs-fuse";
 import { pathInStack, shortHash } from "./private/names";
-import { invalid, requireAtMostOne, requireBucketName, requireInteger } from "./private/validation";
+import {
+  DNS_LABEL,
+  invalid,
+  requireAtMostOne,
+  requireBucketName,
+  requireInteger,
+  requireName,
+} from "./private/validation";
 import { IWorkloadIdentity, WorkloadIdentity, WorkloadIdentityOptions } from "./workload-identity";
 
 /** Objects that are deleted, or moved to a cheaper class, when all of the conditions hold. */
@@ -157,11 +166,14 @@ export class RayBucketAccess extends Construct {
   /** The bucket, for `addOverride` of what is not modelled here; none when it existed already. */
   public readonly resource?: TerraformResource;
   private readonly cluster: IGkeWorkloadIdentityCluster;
+  private readonly givenBucketName: string;
   private readonly members = new Map<string, StorageBucketIamMember>();
+  private readonly grantees = new Set<IWorkloadIdentity>();
 
   constructor(scope: Construct, id: string, props: RayBucketAccessProps) {
     super(scope, id);
     this.requireProps(props);
+    this.givenBucketName = props.bucketName;
     this.cluster = props.cluster;
     this.identity = props.identity ?? this.createIdentity(props);
     if (props.createBucket ?? true) {
@@ -185,6 +197,25 @@ export class RayBucketAccess extends Construct {
     return [...this.members.values()];
   }
 
+  /** Whether an identity has been granted anything on the bucket so far. */
+  public isGrantedTo(identity: IWorkloadIdentity): boolean {
+    return this.grantees.has(identity);
+  }
+
+  /**
+   * The bucket as a volume of a pod, by the Cloud Storage FUSE CSI driver, as in a Kubernetes manifest. The pod also needs the
+   * annotation `gke-gcsfuse/volumes: "true"` and an identity that was granted access. `RayCluster.mountBucket` does all of it.
+   *
+   * @param volumeName name of the volume, for the pod's volume mounts
+   * @throws if an option cannot be one of a mount
+   */
+  public csiVolume(volumeName: string, options: BucketMountOptions = {}): { [field: string]: any } {
+    requireName(this, "volumeName", volumeName, DNS_LABEL);
+    requireMountOptions(this, options);
+    // The name as it was given, so that a plan shows it before the bucket is there.
+    return gcsFuseVolume(volumeName, this.givenBucketName, options);
+  }
+
   /** Lets pods list and read objects and read the bucket's settings. Ray clusters with that identity wait for it. */
   public grantRead(identity: IWorkloadIdentity, options: BucketGrantOptions = {}): void {
     this.grant(identity, [BucketRole.OBJECT_VIEWER, BucketRole.BUCKET_VIEWER], options);
@@ -197,6 +228,7 @@ export class RayBucketAccess extends Construct {
 
   /** Gives pods roles on the bucket. Ray clusters with that identity wait for them. */
   public grant(identity: IWorkloadIdentity, roles: BucketRole[], options: BucketGrantOptions = {}): void {
+    if (roles.length > 0) this.grantees.add(identity);
     for (const role of roles) {
       // What the role allows on the bucket itself cannot hang on the name of an object.
       const prefix = role.role === BucketRole.BUCKET_VIEWER.role ? undefined : options.objectPrefix;

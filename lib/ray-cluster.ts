@@ -1,39 +1,28 @@
 import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
+import type { BucketMountOptions } from "./bucket-mount-options";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import type { IKubeRayOperator } from "./kuberay-operator";
+import { BucketMounts } from "./private/gcs-fuse";
 import { ImportedRayCluster } from "./private/imported-ray-cluster";
 import { manifestRelease } from "./private/manifest-release";
 import { useNamespace } from "./private/namespaces";
 import { refuseOperatorsRoleName } from "./private/operator-role";
-import { RayTokenAuth, requireAuthOptions } from "./private/ray-auth";
+import { RayTokenAuth } from "./private/ray-auth";
+import { autoscales, requireAutoscalerAccount, requireRayClusterProps } from "./private/ray-cluster-props";
 import { headServiceName, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
 import { rayClusterManifest } from "./private/ray-manifest";
 import { RayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
-import {
-  DNS_LABEL,
-  DNS_SUBDOMAIN,
-  RAY_CLUSTER_NAME,
-  RAY_VERSION,
-  invalid,
-  requireAtLeast,
-  requireInteger,
-  requireName,
-} from "./private/validation";
+import { invalid } from "./private/validation";
 import { DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
 import type { RayAuthOptions } from "./ray-auth-options";
+import type { RayBucketAccess } from "./ray-bucket-access";
 import { RayGroup, RayWorkerGroup } from "./ray-groups";
 import { RayNetworkPeer } from "./ray-network-peer";
 import { RayPods } from "./ray-pods";
 import type { RbacSubject } from "./rbac-subject";
 import type { IWorkloadIdentity } from "./workload-identity";
-
-/** Below this the head runs out of memory while it starts. */
-const LEAST_MEMORY_GIB = 2;
-
-/** KubeRay cuts longer names when it binds the autoscaler's role, and so binds another account. */
-const LONGEST_AUTOSCALER_ACCOUNT = 50;
 
 /** How long the pods may take to end before the destroy of a Ray cluster gives up waiting for them. */
 const DRAIN_TIMEOUT_SECONDS = 180;
@@ -186,6 +175,8 @@ export class RayCluster extends Construct implements IRayCluster {
   public readonly networkPolicyResource?: TerraformResource;
   private readonly policy?: RayNetworkPolicy;
   private readonly tokenAuth?: RayTokenAuth;
+  private readonly identities: { [property: string]: IWorkloadIdentity };
+  private readonly bucketMounts = new BucketMounts(this);
   private readonly overrides: [string, any][] = [];
 
   constructor(scope: Construct, id: string, props: RayClusterProps) {
@@ -195,18 +186,21 @@ export class RayCluster extends Construct implements IRayCluster {
     this.rayClusterName = props.rayClusterName;
     this.rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
     this.authOptions = props.authOptions;
-    this.requireProps(props);
+    requireRayClusterProps(this, props);
+    this.requireUpgradeStrategy(props);
     const identity = props.identity ?? this.createPlainAccount(props);
     const workerIdentity = props.workerIdentity ?? identity;
+    this.identities = givenIdentities(props);
     this.namespace = identity.namespace;
     this.headServiceAccountName = identity.serviceAccountName;
     this.workerServiceAccountName = workerIdentity.serviceAccountName;
     this.namespaceDependencies = identity.namespaceDependencies;
     this.head = new RayPods(this, "head", identity.automountServiceAccountToken);
     this.workers = new RayPods(this, "workers", workerIdentity.automountServiceAccountToken);
-    this.requireAutoscalerAccount(props);
-    if (this.autoscaling(props))
+    if (autoscales(props)) {
+      requireAutoscalerAccount(this, this.headServiceAccountName);
       this.head.needServiceAccountToken("Ray's autoscaler asks the API server with it");
+    }
 
     if (props.networkPolicy ?? true) {
       this.policy = this.createNetworkPolicy(props);
@@ -282,6 +276,27 @@ export class RayCluster extends Construct implements IRayCluster {
   }
 
   /**
+   * Mounts a bucket into the Ray container of every pod, by the Cloud Storage FUSE CSI driver. The bucket must be granted to
+   * the identity of the head and of the workers, before or after; the pods wait for the grants.
+   *
+   * https://cloud.google.com/kubernetes-engine/docs/concepts/cloud-storage-fuse-csi-driver
+   *
+   * @param access the bucket
+   * @param mountPath where it appears in the container, for example `/data`
+   * @throws if the pods have no identity, if the cluster is made here without `gcsFuseAddon`, or if the path is one that the
+   * pods need or where something is mounted
+   */
+  public mountBucket(access: RayBucketAccess, mountPath: string, options: BucketMountOptions = {}): void {
+    if (this.identities.identity === undefined) {
+      throw invalid(this, "identity", `be given for the pods to mount ${access.node.path}`);
+    }
+    if (this.cluster.owned && !this.cluster.gcsFuseAddon) {
+      throw invalid(this, "operator.cluster", `have 'gcsFuseAddon' on (${this.cluster.node.path} does not)`);
+    }
+    this.bucketMounts.add(access, mountPath, options, [this.head, this.workers]);
+  }
+
+  /**
    * Sets a field of the RayCluster that is not modelled here.
    *
    * @param path for example `spec.headGroupSpec.template.spec.priorityClassName` or `spec.workerGroupSpecs.0.scaleStrategy`
@@ -292,6 +307,7 @@ export class RayCluster extends Construct implements IRayCluster {
   }
 
   private render(props: RayClusterProps): { [field: string]: any } {
+    this.bucketMounts.requireGrants(this.identities);
     const manifest = copyOf(
       rayClusterManifest({
         scope: this,
@@ -301,9 +317,10 @@ export class RayCluster extends Construct implements IRayCluster {
         image: this.image(props),
         labels: props.labels ?? {},
         autopilot: this.cluster.autopilot,
-        enableInTreeAutoscaling: this.autoscaling(props),
+        enableInTreeAutoscaling: autoscales(props),
         recreate: this.recreate(props),
         authOptions: props.authOptions,
+        defaultAnnotations: this.bucketMounts.defaultAnnotations,
         head: props.head,
         headServiceAccountName: this.headServiceAccountName,
         headPods: this.head,
@@ -328,13 +345,6 @@ export class RayCluster extends Construct implements IRayCluster {
 
   private image(props: RayClusterProps): string {
     return props.image ?? rayImage(this.rayVersion);
-  }
-
-  private autoscaling(props: RayClusterProps): boolean {
-    const canGrow = (props.workerGroups ?? []).some(
-      (group) => group.maxReplicas !== (group.minReplicas ?? 0),
-    );
-    return props.enableInTreeAutoscaling ?? canGrow;
   }
 
   private recreate(props: RayClusterProps): boolean {
@@ -389,19 +399,7 @@ export class RayCluster extends Construct implements IRayCluster {
     });
   }
 
-  private requireProps(props: RayClusterProps): void {
-    requireName(this, "rayClusterName", props.rayClusterName, RAY_CLUSTER_NAME);
-    requireName(this, "rayVersion", props.rayVersion, RAY_VERSION);
-    requireName(this, "namespace", props.namespace, DNS_LABEL);
-    requireName(this, "serviceAccountName", props.serviceAccountName, DNS_SUBDOMAIN);
-    this.requireGroup("head", props.head);
-    this.requireWorkerGroups(props.workerGroups ?? []);
-    this.requireIdentities(props);
-    if (props.authOptions !== undefined) requireAuthOptions(this, props.authOptions, this);
-    props.networkPeers?.forEach((peer, index) => requireNetworkPeer(this, `networkPeers[${index}]`, peer));
-    if (props.networkPolicy === false && props.networkPeers !== undefined) {
-      throw invalid(this, "networkPeers", "not be given with 'networkPolicy' off: then everybody is let in");
-    }
+  private requireUpgradeStrategy(props: RayClusterProps): void {
     if (
       props.upgradeStrategy === RayClusterUpgradeStrategy.RECREATE &&
       !isAtLeast(this.kuberayVersion, "1.6.0")
@@ -414,79 +412,6 @@ export class RayCluster extends Construct implements IRayCluster {
       );
     }
   }
-
-  private requireGroup(path: string, group: RayGroup): void {
-    if (!(group.cpu > 0) && !Token.isUnresolved(group.cpu))
-      throw invalid(this, `${path}.cpu`, "be more than 0", group.cpu);
-    requireAtLeast(this, `${path}.memoryGiB`, group.memoryGiB, LEAST_MEMORY_GIB);
-    const mode = group.env?.RAY_AUTH_MODE;
-    if (this.authOptions !== undefined && mode !== undefined) {
-      throw invalid(this, `${path}.env.RAY_AUTH_MODE`, "be left to 'authOptions'", mode);
-    }
-  }
-
-  private requireWorkerGroups(groups: RayWorkerGroup[]): void {
-    const names = new Set<string>();
-    groups.forEach((group, index) => {
-      const path = `workerGroups[${index}]`;
-      const minimum = group.minReplicas ?? 0;
-      requireName(this, `${path}.groupName`, group.groupName, DNS_LABEL);
-      if (names.has(group.groupName)) throw invalid(this, `${path}.groupName`, "be unique", group.groupName);
-      names.add(group.groupName);
-      requireInteger(this, `${path}.minReplicas`, minimum, 0);
-      requireInteger(this, `${path}.maxReplicas`, group.maxReplicas, 0);
-      requireAtLeast(this, `${path}.maxReplicas`, group.maxReplicas, minimum, `minReplicas (${minimum})`);
-      this.requireGroup(path, group);
-    });
-  }
-
-  private requireIdentities(props: RayClusterProps): void {
-    const { identity, workerIdentity } = props;
-    if (identity !== undefined) {
-      for (const property of ["serviceAccountName", "namespace"] as const) {
-        if (props[property] !== undefined && props[property] !== identity[property]) {
-          throw invalid(
-            this,
-            property,
-            `be left to 'identity' (${identity.node.path} has ${JSON.stringify(identity[property])}): a pod has one service account`,
-            props[property],
-          );
-        }
-      }
-      if (props.createNamespace !== undefined) {
-        throw invalid(this, "createNamespace", "be left to 'identity'", props.createNamespace);
-      }
-    }
-    const namespace = identity?.namespace ?? props.namespace;
-    if (workerIdentity !== undefined && workerIdentity.namespace !== namespace) {
-      throw invalid(
-        this,
-        "workerIdentity",
-        `be in the head's namespace ${JSON.stringify(namespace)}`,
-        workerIdentity.namespace,
-      );
-    }
-    for (const [property, given] of Object.entries({ identity, workerIdentity })) {
-      if (given !== undefined && given.cluster !== this.cluster) {
-        const clusters = `${this.cluster.node.path}, not of ${given.cluster.node.path}`;
-        throw invalid(this, property, `be of the operator's cluster ${clusters}`);
-      }
-    }
-  }
-
-  /** https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/util.go (CheckName) */
-  private requireAutoscalerAccount(props: RayClusterProps): void {
-    const name = this.headServiceAccountName;
-    if (!this.autoscaling(props) || Token.isUnresolved(name)) return;
-    if (name.length > LONGEST_AUTOSCALER_ACCOUNT || !/^[a-z]/.test(name)) {
-      throw invalid(
-        this,
-        "serviceAccountName",
-        `start with a letter and have at most ${LONGEST_AUTOSCALER_ACCOUNT} characters where the autoscaler runs: KubeRay changes other names when it gives the autoscaler its role`,
-        name,
-      );
-    }
-  }
 }
 
 /** What a pod's account is to a Ray cluster, whether it means something in Google Cloud or not. */
@@ -496,6 +421,13 @@ interface PodAccount {
   readonly automountServiceAccountToken: boolean;
   readonly namespaceDependencies: ITerraformDependable[];
   readonly podDependencies: ITerraformDependable[];
+}
+
+/** The identities of the head and, where it is another, of the workers, by property. */
+function givenIdentities({ identity, workerIdentity }: RayClusterProps): {
+  [property: string]: IWorkloadIdentity;
+} {
+  return { ...(identity ? { identity } : {}), ...(workerIdentity ? { workerIdentity } : {}) };
 }
 
 /** Shares nothing: an override of one pod must not reach another, nor another Ray cluster. */

@@ -35,6 +35,8 @@ export interface RayManifestInput {
   readonly enableInTreeAutoscaling: boolean;
   readonly recreate: boolean;
   readonly authOptions?: RayAuthOptions;
+  /** Annotations of every pod that its group may set otherwise. */
+  readonly defaultAnnotations: { [name: string]: string };
   readonly head: RayGroup;
   readonly headServiceAccountName: string;
   readonly headPods: RayPods;
@@ -113,7 +115,10 @@ function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pod
   const env = { ...authMode(input), ...merged(input.scope, `${path}.env`, group.env, pods.env) };
   const metadata = compact({
     labels: { ...input.labels, ...group.labels },
-    annotations: merged(input.scope, `${path}.annotations`, group.annotations, pods.annotations),
+    annotations: {
+      ...input.defaultAnnotations,
+      ...merged(input.scope, `${path}.annotations`, group.annotations, pods.annotations),
+    },
   });
   const rayContainer = compact({
     name: role.containerName,
