@@ -1,5 +1,5 @@
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { App } from "cdktf";
+import { App, CloudBackend, NamedCloudWorkspace } from "cdktf";
 import { RayPlatformStack } from "./lib/ray-platform-stack";
 
 /** An environment variable that is set to something. */
@@ -39,4 +39,14 @@ const stack = new RayPlatformStack(app, "ray-platform", {
 });
 // The provider holds calls back for 3 s to send several at once, again and again; a stack of this size gains nothing by it.
 new GoogleProvider(stack, "google", { project, batching: [{ sendAfter: "300ms", enableBatching: true }] });
+const organization = setting("RAY_TERRAFORM_CLOUD_ORGANIZATION");
+const workspace = setting("RAY_TERRAFORM_CLOUD_WORKSPACE");
+if (organization && workspace) {
+  // Terraform Cloud keeps the state, and runs Terraform on the stack's folder.
+  new CloudBackend(stack, { organization, workspaces: new NamedCloudWorkspace(workspace) });
+} else if (organization || workspace) {
+  throw new Error(
+    "RAY_TERRAFORM_CLOUD_ORGANIZATION and RAY_TERRAFORM_CLOUD_WORKSPACE must be given together",
+  );
+}
 app.synth();

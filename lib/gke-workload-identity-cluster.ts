@@ -129,9 +129,15 @@ export interface GkeClusterOptions {
   readonly securityGroup?: string;
   /** @default - the default Google provider of the stack */
   readonly googleProvider?: TerraformProvider;
-  /** @default - a provider made from the cluster's endpoint and the Google provider's token */
+  /**
+   * Token of the providers that are made for Kubernetes objects and Helm releases: a reference, for example to an ephemeral
+   * resource, which is in no plan and no state and is asked for anew at every apply.
+   * @default - the Google provider's own: it is read when Terraform plans, lives for an hour, and is stored in the state
+   */
+  readonly kubernetesToken?: string;
+  /** @default - a provider made from the cluster's endpoint and `kubernetesToken` */
   readonly kubernetesProvider?: TerraformProvider;
-  /** @default - a provider made from the cluster's endpoint and the Google provider's token */
+  /** @default - a provider made from the cluster's endpoint and `kubernetesToken` */
   readonly helmProvider?: TerraformProvider;
 }
 

@@ -5,6 +5,12 @@ import { runCommand } from "./tools/command";
 
 const ROOT = resolve(__dirname, "..");
 
+/** main.ts and every example, as paths from the root of the repository. */
+export function allApps(): string[] {
+  const examples = readdirSync(join(ROOT, "examples")).filter((file) => file.endsWith(".ts"));
+  return ["main.ts", ...examples.sort().map((file) => `examples/${file}`)];
+}
+
 /**
  * Synthesizes an app of this repository as a user would and returns the folder of its only stack.
  *

@@ -7,7 +7,7 @@ import { Node } from "./node/node";
 import { capabilities, enterNamespaces } from "./node/run";
 import { scenarios } from "./scenarios";
 import { isStackFolder, ownStack } from "./scenarios/own-stack";
-import { DOUBLED_NAMES } from "./site";
+import { DEPLOYER, DOUBLED_NAMES } from "./site";
 import { type Need, Scenario, Skipped, Stage } from "./stage";
 import { whyNoProviders } from "./terraform";
 import { ToolCache } from "./tools/cache";
@@ -126,7 +126,7 @@ async function perform(name: string, report: string): Promise<void> {
   let stage: Stage | undefined;
   try {
     progress(name, "node");
-    node = await Node.start({ cache, run, hosts: DOUBLED_NAMES });
+    node = await Node.start({ cache, run, hosts: DOUBLED_NAMES, users: [DEPLOYER] });
     stage = new Stage(node, cache, run.logDir, (text) => progress(name, text));
     await scenario.run(stage);
     node.throwIfCrashed();

@@ -1,7 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ChartRepository } from "./chart-repository";
 import { GoogleApis, GoogleApisOptions } from "./google/server";
+import type { StaticUser } from "./node/control-plane";
 import { ADDRESSES, freePort } from "./node/network";
 import { Node } from "./node/node";
 import type { HostedOperator } from "./node/operator";
@@ -17,6 +19,13 @@ export const DOUBLED_NAMES: Readonly<Record<string, string>> = {
   "storage.googleapis.com": ADDRESSES.google,
   "metadata.google.internal": ADDRESSES.metadata,
   "ray-project.github.io": ADDRESSES.charts,
+};
+
+/** A Google service account that may administer clusters, as whom the API server knows it. */
+export const DEPLOYER: StaticUser = {
+  name: "deployer@my-project-id.iam.gserviceaccount.com",
+  groups: ["system:masters"],
+  token: `ya29.${randomBytes(32).toString("base64url")}`,
 };
 
 export interface SiteOptions extends Partial<GoogleApisOptions> {
@@ -118,6 +127,7 @@ export class Site {
       projectId: "my-project-id",
       projectNumber: "123456789012",
       accessToken: this.node.adminToken,
+      accountTokens: { [DEPLOYER.name]: DEPLOYER.token },
       cluster: { endpoint: this.node.endpoint, caPem: this.node.caPem },
       objectStoreUrl,
       onAddonEnabled: (_event, addon) => {

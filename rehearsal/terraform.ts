@@ -73,7 +73,7 @@ export class Terraform {
   /** Copies the folder and installs the providers. */
   public static async of(stackFolder: string, options: TerraformOptions): Promise<Terraform> {
     const terraform = new Terraform(mkdtempSync(join(tmpdir(), "terraform-")), options);
-    cpSync(stackFolder, terraform.folder, { recursive: true });
+    terraform.copy(stackFolder);
     const init = await terraform.run("init", "-reconfigure", ...terraform.backendFlags());
     terraform.requireDone("terraform init", init);
     return terraform;
@@ -86,7 +86,7 @@ export class Terraform {
 
   /** Takes another version of the stack, with the state as it is. */
   public async update(stackFolder: string): Promise<void> {
-    cpSync(stackFolder, this.folder, { recursive: true });
+    this.copy(stackFolder);
     this.requireDone("terraform init", await this.run("init", ...this.backendFlags()));
   }
 
@@ -173,9 +173,22 @@ export class Terraform {
     return join(this.folder, "terraform.tfstate");
   }
 
+  /** A `cloud` block is passed over, as Terraform Cloud does when it runs a folder itself. */
+  private copy(stackFolder: string): void {
+    cpSync(stackFolder, this.folder, { recursive: true });
+    const config = this.configuration();
+    if (config.terraform?.cloud === undefined) return;
+    delete config.terraform.cloud;
+    writeFileSync(join(this.folder, "cdk.tf.json"), JSON.stringify(config));
+  }
+
+  private configuration(): any {
+    return JSON.parse(readFileSync(join(this.folder, "cdk.tf.json"), "utf8"));
+  }
+
   /** The path that was synthesized is one of the machine that synthesized it. */
   private backendFlags(): string[] {
-    const config = JSON.parse(readFileSync(join(this.folder, "cdk.tf.json"), "utf8"));
+    const config = this.configuration();
     return config.terraform?.backend?.local ? [`-backend-config=path=${this.statePath}`] : [];
   }
 

@@ -20,11 +20,13 @@ const providers = {
       "google_storage_bucket_iam_member",
     ],
     dataSources: ["google_client_config", "google_container_cluster", "google_project"],
+    ephemeralResources: ["google_service_account_access_token"],
   },
   helm: {
     version: "3.1.1",
     resources: ["helm_release"],
     dataSources: [],
+    ephemeralResources: [],
   },
   kubernetes: {
     version: "2.38.0",
@@ -43,13 +45,14 @@ const providers = {
       "kubernetes_service_account_v1",
     ],
     dataSources: [],
+    ephemeralResources: [],
   },
 };
 
 const target = process.argv[2] ?? fileURLToPath(new URL("../test/schema", import.meta.url));
 const schemas = providerSchemas();
 mkdirSync(target, { recursive: true });
-for (const [name, { version, resources, dataSources }] of Object.entries(providers)) {
+for (const [name, { version, resources, dataSources, ephemeralResources }] of Object.entries(providers)) {
   const schema = schemas[`registry.terraform.io/hashicorp/${name}`];
   const extract = {
     provider: `hashicorp/${name}`,
@@ -57,6 +60,7 @@ for (const [name, { version, resources, dataSources }] of Object.entries(provide
     configuration: compactBlock(schema.provider.block),
     resources: compactTypes(schema.resource_schemas, resources),
     dataSources: compactTypes(schema.data_source_schemas, dataSources),
+    ephemeralResources: compactTypes(schema.ephemeral_resource_schemas, ephemeralResources),
   };
   writeFileSync(join(target, `${name}.json`), `${print(extract)}\n`);
 }

@@ -1,5 +1,5 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { allApps, SynthesizedStack, synthesizeApp } from "./support/apps";
 import { schemaProblems } from "./support/schema";
 
@@ -10,6 +10,13 @@ const stacks = allApps().flatMap((app) =>
     stack,
   ]),
 );
+
+/** Whether a text names the repository, the folder that synth ran in, or its output folder. */
+function namesThisMachine(text: string, stackFolder: string): boolean {
+  return [resolve(__dirname, ".."), process.cwd(), resolve(stackFolder, "../..")].some((path) =>
+    text.includes(path),
+  );
+}
 
 test.each(stacks)("stack %s of %s has only attributes that the providers know", (_name, _app, { json }) => {
   expect(schemaProblems(json)).toEqual([]);
@@ -30,7 +37,9 @@ test.each(stacks)("stack %s of %s holds no key, token or password", (_name, _app
   );
 
   expect(
-    tokens.filter((value) => !/^\$\{data\.google_client_config\.[\w-]+\.access_token\}$/.test(value)),
+    tokens.filter(
+      (value) => !/^\$\{(data\.google_client_config|ephemeral\.\w+)\.[\w-]+\.access_token\}$/.test(value),
+    ),
   ).toEqual([]);
 });
 
@@ -97,6 +106,35 @@ test("the main app takes its settings from the environment", () => {
   const release = Object.values<any>(json.resource.helm_release)[0];
   expect(release).toMatchObject({ name: "team-ray", namespace: "team" });
   expect(release.values[0]).toContain("rayproject/ray:2.59.0");
+});
+
+test("the main app leaves state and runs to Terraform Cloud where one is named", () => {
+  const { json, dir } = synthesizeApp("main.ts", {
+    RAY_TERRAFORM_CLOUD_ORGANIZATION: "my-organization",
+    RAY_TERRAFORM_CLOUD_WORKSPACE: "ray",
+  })["ray-platform"];
+
+  expect(json.terraform.cloud).toEqual({ organization: "my-organization", workspaces: { name: "ray" } });
+  expect(json.terraform).not.toHaveProperty("backend");
+  for (const file of readdirSync(dir, { recursive: true, encoding: "utf8" })) {
+    const path = join(dir, file);
+    if (statSync(path).isFile()) expect(namesThisMachine(readFileSync(path, "utf8"), dir)).toBe(false);
+  }
+});
+
+test("without Terraform Cloud the only absolute path is that of the local state", () => {
+  const { json, dir } = synthesizeApp("main.ts")["ray-platform"];
+  const { backend, ...terraform } = json.terraform;
+
+  expect(Object.keys(backend)).toEqual(["local"]);
+  expect(namesThisMachine(JSON.stringify(backend), dir)).toBe(true);
+  expect(namesThisMachine(JSON.stringify({ ...json, terraform }), dir)).toBe(false);
+});
+
+test("the main app wants organization and workspace of Terraform Cloud together", () => {
+  expect(() => synthesizeApp("main.ts", { RAY_TERRAFORM_CLOUD_ORGANIZATION: "my-organization" })).toThrow(
+    "RAY_TERRAFORM_CLOUD_ORGANIZATION and RAY_TERRAFORM_CLOUD_WORKSPACE must be given together",
+  );
 });
 
 test("the main app says which setting is wrong", () => {

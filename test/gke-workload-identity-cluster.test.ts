@@ -277,6 +277,27 @@ test("providers of the user's own are used as they are", () => {
   expect(template.dataSources("google_container_cluster")).toEqual([]);
 });
 
+test("a token of the user's own leaves the Google provider's out of the configuration", () => {
+  const stack = emptyStack();
+  const kubernetesToken = "${ephemeral.google_service_account_access_token.deployer.access_token}";
+  const cluster = standardCluster(stack, { project: "my-project-id", kubernetesToken });
+  void cluster.helmProvider.fqn;
+  bucketAccess(stack, cluster);
+  const template = Template.of(stack);
+
+  expect(template.providers("kubernetes")[0].token).toBe(kubernetesToken);
+  expect(template.providers("helm")[0].kubernetes.token).toBe(kubernetesToken);
+  expect(template.dataSources("google_client_config")).toEqual([]);
+});
+
+test("a token in code is refused and not repeated", () => {
+  expect(() => standardCluster(emptyStack(), { kubernetesToken: "ya29.secret" })).toThrow(
+    new Error(
+      "'kubernetesToken' must be a reference such as \"${ephemeral...}\", so that the token is in no code (at stack/cluster)",
+    ),
+  );
+});
+
 test("what is not modelled can be set on the resources themselves", () => {
   const stack = emptyStack();
   const cluster = standardCluster(stack);

@@ -176,9 +176,11 @@ describe("references", () => {
     expect(graph.unresolvedReferences()).toEqual([]);
   });
 
-  test("to data sources, locals and variables lead to their blocks", () => {
+  test("to data sources, ephemeral resources, locals and variables lead to their blocks", () => {
     const graph = Graph.of({
       data: { google_project: { p: {} } },
+      ephemeral: { google_token: { t: { project: "${data.google_project.p.id}" } } },
+      provider: { kubernetes: { token: "${ephemeral.google_token.t.access_token}" } },
       locals: { name: "${data.google_project.p.number}" },
       variable: { region: {} },
       output: { all: { value: "${local.name}-${var.region}" } },
@@ -186,6 +188,8 @@ describe("references", () => {
 
     expect(graph.directDependencies("output.all")).toEqual(["local.name", "var.region"]);
     expect(graph.dependsOn("output.all", "data.google_project.p")).toBe(true);
+    expect(graph.directDependencies("provider kubernetes")).toEqual(["ephemeral.google_token.t"]);
+    expect(graph.dependsOn("provider kubernetes", "data.google_project.p")).toBe(true);
   });
 
   test("are found in depends_on, conditions and replacement triggers, but not in ignored attribute names", () => {

@@ -1,11 +1,11 @@
 import { HelmProvider } from "@cdktf/provider-helm/lib/provider";
 import { KubernetesProvider } from "@cdktf/provider-kubernetes/lib/provider";
-import { Fn, ITerraformDependable, TerraformProvider } from "cdktf";
+import { Fn, ITerraformDependable, TerraformProvider, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { googleClientConfig } from "./client-config";
 import { uniqueName } from "./names";
-import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, requireName } from "./validation";
+import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, invalid, requireName } from "./validation";
 
 /** Annotations that GKE writes on objects of ours; without this every plan would want to remove them. */
 const GKE_ANNOTATIONS = ["^autopilot[.]gke[.]io/.*", "^cloud[.]google[.]com/.*", "^iam[.]gke[.]io/.*"];
@@ -37,6 +37,7 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   public readonly googleProvider?: TerraformProvider;
   public readonly dnsEndpoint: boolean;
   private readonly givenProject?: string;
+  private readonly kubernetesToken?: string;
   private givenKubernetesProvider?: TerraformProvider;
   private givenHelmProvider?: TerraformProvider;
 
@@ -46,6 +47,7 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
     requireName(this, "location", props.location, LOCATION);
     requireName(this, "project", props.project, PROJECT_ID);
     requireName(this, "securityGroup", props.securityGroup, SECURITY_GROUP);
+    this.requireReference("kubernetesToken", props.kubernetesToken);
     this.clusterName = props.clusterName;
     this.location = props.location;
     this.autopilot = props.autopilot ?? false;
@@ -53,6 +55,7 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
     this.gcsFuseAddon = this.autopilot || (props.gcsFuseAddon ?? false);
     this.securityGroup = props.securityGroup;
     this.givenProject = props.project;
+    this.kubernetesToken = props.kubernetesToken;
     this.dnsEndpoint = props.dnsEndpoint ?? false;
     this.googleProvider = props.googleProvider;
     this.givenKubernetesProvider = props.kubernetesProvider;
@@ -95,8 +98,18 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   private connection(): Connection {
     return {
       host: `https://${this.endpoint}`,
-      token: googleClientConfig(this, this.googleProvider).accessToken,
+      token: this.kubernetesToken ?? googleClientConfig(this, this.googleProvider).accessToken,
       clusterCaCertificate: this.dnsEndpoint ? undefined : Fn.base64decode(this.encodedCaCertificate),
     };
+  }
+
+  /** Never says what was given, which may be a token. */
+  private requireReference(property: string, value: string | undefined): void {
+    if (value === undefined || Token.isUnresolved(value) || value.startsWith("${")) return;
+    throw invalid(
+      this,
+      property,
+      'be a reference such as "${ephemeral...}", so that the token is in no code',
+    );
   }
 }

@@ -198,3 +198,43 @@ describe("what IAM refuses", () => {
     });
   });
 });
+
+describe("tokens of service accounts", () => {
+  const request = { scope: ["https://www.googleapis.com/auth/cloud-platform"], lifetime: "600s" };
+  const generate = (client: TestClient, body: object = request) =>
+    client.post(`/v1/projects/-/serviceAccounts/${EMAIL}:generateAccessToken`, body);
+
+  test("are refused to the project's owner", async () => {
+    await withApis({ seed: { serviceAccounts: [EMAIL] } }, async (client) => {
+      expect((await generate(client)).body.error).toMatchObject({
+        code: 403,
+        message: "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).",
+      });
+    });
+  });
+
+  test("are made for a token creator, and stand for the account", async () => {
+    await withApis({ seed: { serviceAccounts: [EMAIL], impersonated: [EMAIL] } }, async (client) => {
+      const { body } = await generate(client);
+      expect(body).toEqual({ accessToken: expect.stringMatching(/^ya29\./), expireTime: expect.any(String) });
+      expect(client.apis.tokens.member(body.accessToken)).toBe(`serviceAccount:${EMAIL}`);
+      expect((await generate(client)).body.accessToken).not.toBe(body.accessToken);
+    });
+  });
+
+  test("are those that the API server knows, where it knows some", async () => {
+    const accountTokens = { [EMAIL]: "ya29.known" };
+    const seed = { serviceAccounts: [EMAIL], impersonated: [EMAIL] };
+    await withApis({ seed, accountTokens }, async (client) => {
+      expect((await generate(client)).body.accessToken).toBe("ya29.known");
+    });
+  });
+
+  test("need a scope and live at most an hour", async () => {
+    await withApis({ seed: { serviceAccounts: [EMAIL], impersonated: [EMAIL] } }, async (client) => {
+      expect((await generate(client, {})).body.error.message).toBe("Scope must be specified.");
+      const longer = { ...request, lifetime: "7200s" };
+      expect((await generate(client, longer)).body.error.message).toBe("Invalid lifetime: 7200s.");
+    });
+  });
+});

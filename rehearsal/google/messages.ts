@@ -1,5 +1,5 @@
 /**
- * The request messages of the IAM (revision 20250718), Resource Manager (20250606) and Service Usage (20250619)
+ * The request messages of the IAM and IAM Credentials (revision 20250718), Resource Manager (20250606) and Service Usage (20250619)
  * APIs, written as in container-messages.ts. IAM and Resource Manager share the policy messages.
  */
 export const CLOUD_MESSAGES = `
@@ -13,6 +13,8 @@ CreateServiceAccountRequest
   accountId:string serviceAccount:ServiceAccount
 DisableServiceAccountRequest
 EnableServiceAccountRequest
+GenerateAccessTokenRequest
+  delegates:[]string lifetime:string scope:[]string
 Expr
   description:string expression:string location:string title:string
 PatchServiceAccountRequest

@@ -7,6 +7,7 @@ import { Faults } from "./faults";
 import { FrontDoor } from "./front-door";
 import { close, listen } from "./http";
 import { IamApi } from "./iam";
+import { IamCredentialsApi } from "./iam-credentials";
 import { Json } from "./json";
 import { Members } from "./members";
 import { MetadataServer, MetadataServerOptions } from "./metadata-server";
@@ -27,6 +28,8 @@ import { EventualConsistency, Visibility } from "./visibility";
 export interface Seed {
   /** Emails, also of accounts in other projects. */
   readonly serviceAccounts?: readonly string[];
+  /** Emails of those of these accounts whose tokens the project's owner may make. */
+  readonly impersonated?: readonly string[];
   /** Creation requests of buckets. */
   readonly buckets?: readonly Json[];
   /** Creation requests of clusters. */
@@ -51,6 +54,11 @@ export interface GoogleApisOptions extends ClusterHooks {
    * @default - a random one
    */
   readonly accessToken?: string;
+  /**
+   * Tokens that the API server takes for those of service accounts, by email.
+   * @default - tokens that are made of service accounts are good for the Google APIs alone
+   */
+  readonly accountTokens?: Readonly<Record<string, string>>;
   /** @default - nothing takes time */
   readonly latency?: Latency;
   /** @default - everything is seen at once */
@@ -134,6 +142,12 @@ export class GoogleApis {
         ...this.container.routes(),
         ...new ComputeApi(this.project, this.container).routes(),
         ...new IamApi(this.project, this.policies, this.visibility).routes(),
+        ...new IamCredentialsApi(
+          this.project,
+          this.policies,
+          this.tokens,
+          options.accountTokens ?? {},
+        ).routes(),
         ...new ServiceUsageApi(this.project, this.visibility).routes(),
         ...new ResourceManagerApi(this.project, this.policies).routes(),
         ...this.storage.routes(),
@@ -153,6 +167,7 @@ export class GoogleApis {
       GOOGLE_OAUTH_ACCESS_TOKEN: this.accessToken,
       GOOGLE_CONTAINER_CUSTOM_ENDPOINT: `${this.url}/`,
       GOOGLE_IAM_CUSTOM_ENDPOINT: `${this.url}/`,
+      GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT: `${this.url}/`,
       GOOGLE_STORAGE_CUSTOM_ENDPOINT: `${this.url}/storage/v1/`,
       GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT: `${this.url}/v1/`,
       GOOGLE_SERVICE_USAGE_CUSTOM_ENDPOINT: `${this.url}/v1/`,
@@ -219,11 +234,16 @@ export class GoogleApis {
 
   private async seed({
     serviceAccounts = [],
+    impersonated = [],
     buckets = [],
     clusters = [],
     projectBindings,
   }: Seed): Promise<void> {
     serviceAccounts.forEach((email) => this.project.addServiceAccount(email));
+    for (const email of impersonated) {
+      const binding = { role: "roles/iam.serviceAccountTokenCreator", members: [ADMINISTRATOR] };
+      this.policies.seed(this.project.serviceAccounts.get(email)!.name, [binding]);
+    }
     clusters.forEach(({ location, cluster }) => this.container.seed(location, cluster));
     for (const bucket of buckets) await this.storage.seed(bucket);
     if (projectBindings) this.policies.seed(`projects/${this.project.id}`, projectBindings);

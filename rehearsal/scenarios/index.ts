@@ -6,6 +6,7 @@ import { identity } from "./identity";
 import { order } from "./order";
 import { privateSources } from "./private-sources";
 import { rendered } from "./rendered";
+import { savedPlan } from "./saved-plan";
 import { stacks } from "./stacks";
 import { tenants } from "./tenants";
 import { upgrade } from "./upgrade";
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   identity,
   order,
   ...faults,
+  ...savedPlan,
   ...tenants,
   upgrade,
   growth,

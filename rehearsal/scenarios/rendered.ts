@@ -1,18 +1,6 @@
-import { synthesize } from "../apps";
+import { allApps, synthesize } from "../apps";
 import { renderedObjects } from "../rendered";
 import { expect, Scenario, Stage } from "../stage";
-
-const APPS = [
-  "main.ts",
-  "examples/standard.ts",
-  "examples/autopilot.ts",
-  "examples/existing.ts",
-  "examples/private-gpu.ts",
-  "examples/shared-buckets.ts",
-  "examples/own-cluster.ts",
-  "examples/helm-ray-cluster.ts",
-  "examples/private-sources.ts",
-];
 
 export const rendered: Scenario = {
   name: "rendered-objects",
@@ -22,7 +10,7 @@ export const rendered: Scenario = {
   async run(stage) {
     stage.step("types of KubeRay");
     await stage.node.startOperator().ready;
-    for (const app of APPS) {
+    for (const app of allApps()) {
       stage.step(app);
       await applyAndDelete(stage, renderedObjects(await synthesize(app)));
     }

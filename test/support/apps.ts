@@ -1,7 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Configuration } from "./configuration";
+
+export { allApps } from "../../rehearsal/apps";
 
 const ROOT = resolve(__dirname, "../..");
 
@@ -10,15 +12,6 @@ export interface SynthesizedStack {
   readonly json: Configuration;
   /** The folder that holds it, with the assets beside it; removed after the test file's last test. */
   readonly dir: string;
-}
-
-/** main.ts and every example, as paths from the root of the repository. */
-export function allApps(): string[] {
-  const examples = join(ROOT, "examples");
-  const files = existsSync(examples) ? readdirSync(examples).filter((file) => file.endsWith(".ts")) : [];
-  return ["main.ts", ...files.sort().map((file) => `examples/${file}`)].filter((app) =>
-    existsSync(join(ROOT, app)),
-  );
 }
 
 const folders: string[] = [];

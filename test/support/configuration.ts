@@ -13,7 +13,8 @@ export function configurationOf(source: ConfigurationSource): Configuration {
   return TerraformStack.isStack(source) ? JSON.parse(Testing.synth(source)) : source;
 }
 
-export type BlockKind = "resource" | "data" | "provider" | "local" | "output" | "variable" | "module";
+export type BlockKind =
+  "resource" | "data" | "ephemeral" | "provider" | "local" | "output" | "variable" | "module";
 
 /** One block of a configuration that other blocks can wait for. */
 export interface Block {
@@ -30,6 +31,7 @@ export function blocksOf(configuration: Configuration): Block[] {
   return [
     ...typedBlocks(configuration, "resource", ""),
     ...typedBlocks(configuration, "data", "data."),
+    ...typedBlocks(configuration, "ephemeral", "ephemeral."),
     ...providerBlocks(configuration),
     ...namedBlocks(configuration.locals, "local", "local."),
     ...namedBlocks(configuration.output, "output", "output."),
@@ -38,7 +40,11 @@ export function blocksOf(configuration: Configuration): Block[] {
   ];
 }
 
-function typedBlocks(configuration: Configuration, kind: "resource" | "data", prefix: string): Block[] {
+function typedBlocks(
+  configuration: Configuration,
+  kind: "resource" | "data" | "ephemeral",
+  prefix: string,
+): Block[] {
   return entries(configuration[kind]).flatMap(([type, named]) =>
     entries(named).map(([name, body]) => ({ address: `${prefix}${type}.${name}`, kind, type, body })),
   );
@@ -170,7 +176,7 @@ class TemplateReader {
       return;
     }
     const steps = this.steps();
-    const own = root === "data" ? 2 : 1;
+    const own = root === "data" || root === "ephemeral" ? 2 : 1;
     const names = steps.slice(0, own).map((step) => ("name" in step ? step.name : undefined));
     if (names.length === own && !names.includes(undefined)) {
       this.found.push({

@@ -233,7 +233,7 @@ function providerTargets(block: Block, provider: any, addresses: ReadonlySet<str
   if (block.kind === "module") {
     return entries(block.body.providers).map(([, name]) => ({ address: `provider ${name}` }));
   }
-  if (block.kind !== "resource" && block.kind !== "data") {
+  if (block.kind !== "resource" && block.kind !== "data" && block.kind !== "ephemeral") {
     return [];
   }
   if (provider !== undefined) {

@@ -34,6 +34,7 @@ export interface ProviderSchema {
   readonly configuration: BlockSchema;
   readonly resources: Record<string, BlockSchema>;
   readonly dataSources: Record<string, BlockSchema>;
+  readonly ephemeralResources: Record<string, BlockSchema>;
 }
 
 /** The extract's folder, one file a provider. */
@@ -49,6 +50,7 @@ export const providerSchemas: Record<string, ProviderSchema> = Object.fromEntrie
 const META_ARGUMENTS: Partial<Record<Block["kind"], readonly string[]>> = {
   resource: ["depends_on", "provider", "lifecycle", "count", "for_each"],
   data: ["depends_on", "provider", "lifecycle", "count", "for_each"],
+  ephemeral: ["depends_on", "provider", "lifecycle", "count", "for_each"],
   provider: ["alias"],
 };
 const LIFECYCLE_ARGUMENTS = [
@@ -96,6 +98,8 @@ function schemaOf(block: Block): BlockSchema | undefined {
       return provider?.resources[block.type];
     case "data":
       return provider?.dataSources[block.type];
+    case "ephemeral":
+      return provider?.ephemeralResources[block.type];
     case "provider":
       return provider?.configuration;
     default:
