@@ -3,7 +3,7 @@ import { Construct } from "constructs";
 import { GkeNodePool } from "./gke-node-pool";
 import { GkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { KubeRayOperator } from "./kuberay-operator";
-import { googleClientConfig } from "./private/client-config";
+import { googleProject } from "./private/client-config";
 import { RayAuthProxy } from "./ray-auth-proxy";
 import { RayBucketAccess } from "./ray-bucket-access";
 import { RayCluster } from "./ray-cluster";
@@ -102,7 +102,7 @@ export class RayPlatformStack extends TerraformStack {
     this.operator = KubeRayOperator.gkeAddon(this, "operator", { cluster: this.cluster });
     this.bucket = new RayBucketAccess(this, "bucket", {
       cluster: this.cluster,
-      bucketName: props.bucketName ?? `${props.project ?? googleClientConfig(this).project}-ray`,
+      bucketName: props.bucketName ?? `${props.project ?? googleProject(this)}-ray`,
       namespace: props.namespace ?? "ray",
       serviceAccountName: props.serviceAccountName ?? "my-ksa",
       googleServiceAccountId: props.googleServiceAccountId ?? "my-iam-sa",

@@ -290,6 +290,23 @@ test("a token of the user's own leaves the Google provider's out of the configur
   expect(template.dataSources("google_client_config")).toEqual([]);
 });
 
+test("a Google provider without a project is noticed when Terraform plans, where its project is wanted", () => {
+  const [withProject, without] = ["my-project-id", undefined].map((project) => {
+    const stack = emptyStack();
+    void standardCluster(stack, { project }).kubernetesProvider;
+    return Template.of(stack).dataSources("google_client_config")[0];
+  });
+
+  expect(withProject).not.toHaveProperty("lifecycle");
+  expect(without.lifecycle.postcondition).toEqual([
+    {
+      condition: '${self.project != ""}',
+      error_message:
+        "The Google provider has no project. Set the environment variable GOOGLE_PROJECT, or the provider's 'project'.",
+    },
+  ]);
+});
+
 test("a token in code is refused and not repeated", () => {
   expect(() => standardCluster(emptyStack(), { kubernetesToken: "ya29.secret" })).toThrow(
     new Error(

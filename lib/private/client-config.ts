@@ -16,3 +16,18 @@ export function googleClientConfig(
   const existing = stack.node.tryFindChild(id) as DataGoogleClientConfig | undefined;
   return existing ?? new DataGoogleClientConfig(stack, id, { provider: googleProvider });
 }
+
+/** The project of a Google provider. A plan fails at once where the provider has none, and not an apply halfway. */
+export function googleProject(scope: IConstruct, googleProvider?: TerraformProvider): string {
+  const config = googleClientConfig(scope, googleProvider);
+  config.lifecycle = {
+    postcondition: [
+      {
+        condition: '${self.project != ""}',
+        errorMessage:
+          "The Google provider has no project. Set the environment variable GOOGLE_PROJECT, or the provider's 'project'.",
+      },
+    ],
+  };
+  return config.project;
+}

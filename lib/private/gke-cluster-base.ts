@@ -3,7 +3,7 @@ import { KubernetesProvider } from "@cdktf/provider-kubernetes/lib/provider";
 import { Fn, ITerraformDependable, TerraformProvider, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
-import { googleClientConfig } from "./client-config";
+import { googleClientConfig, googleProject } from "./client-config";
 import { uniqueName } from "./names";
 import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, invalid, requireName } from "./validation";
 
@@ -66,7 +66,7 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   protected abstract get encodedCaCertificate(): string;
 
   public get project(): string {
-    return this.givenProject ?? googleClientConfig(this, this.googleProvider).project;
+    return this.givenProject ?? googleProject(this, this.googleProvider);
   }
 
   public get kubernetesProvider(): TerraformProvider {

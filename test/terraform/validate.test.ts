@@ -1,16 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { allApps, synthesizeApp } from "../support/apps";
 import { terraformDiagnostics, testWithPlugins } from "../support/terraform";
-
-for (const app of allApps()) {
-  testWithPlugins(`the providers find nothing wrong in ${app}`, () => {
-    for (const [name, { dir }] of Object.entries(synthesizeApp(app))) {
-      expect({ [name]: terraformDiagnostics(dir) }).toEqual({ [name]: [] });
-    }
-  });
-}
 
 testWithPlugins("the providers refuse an attribute that they do not know", () => {
   const folder = mkdtempSync(join(tmpdir(), "refused-"));
