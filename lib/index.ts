@@ -13,4 +13,6 @@ export * from "./ray-platform-stack";
 export * from "./ray-pods";
 export * from "./rbac-subject";
 export * from "./runtime-env-netrc";
+export * from "./skypilot-options";
+export * from "./skypilot-service-account";
 export * from "./workload-identity";

@@ -16,10 +16,11 @@ const KINDS: Readonly<Record<string, { apiVersion: string; kind: string }>> = {
   kubernetes_service_account_v1: { apiVersion: "v1", kind: "ServiceAccount" },
   kubernetes_network_policy_v1: { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
   kubernetes_job_v1: { apiVersion: "batch/v1", kind: "Job" },
+  kubernetes_resource_quota_v1: { apiVersion: "v1", kind: "ResourceQuota" },
 };
 
 /** Attributes whose keys are the user's own words. */
-const MAPS = ["data", "data_wo", "labels", "annotations", "match_labels", "limits", "requests"];
+const MAPS = ["data", "data_wo", "labels", "annotations", "match_labels", "limits", "requests", "hard"];
 
 /** Lists that Terraform names in the singular, one block an item. */
 const PLURALS: Readonly<Record<string, string>> = {

@@ -39,6 +39,7 @@ const providers = {
       "kubernetes_labels",
       "kubernetes_namespace_v1",
       "kubernetes_network_policy_v1",
+      "kubernetes_resource_quota_v1",
       "kubernetes_role_binding_v1",
       "kubernetes_role_v1",
       "kubernetes_secret_v1",

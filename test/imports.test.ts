@@ -78,4 +78,15 @@ test("a construct imported by its own path loads only its own provider classes",
     "kubernetes/role-v1",
     "kubernetes/service-account-v1",
   ]);
+  expect(providerModulesOf("skypilot-service-account")).toEqual([
+    "helm/release",
+    "kubernetes/cluster-role-binding-v1",
+    "kubernetes/cluster-role-v1",
+    "kubernetes/namespace-v1",
+    "kubernetes/resource-quota-v1",
+    "kubernetes/role-binding-v1",
+    "kubernetes/role-v1",
+    "kubernetes/secret-v1",
+    "kubernetes/service-account-v1",
+  ]);
 });

@@ -1,4 +1,4 @@
-import { NamespaceV1 } from "@cdktf/provider-kubernetes/lib/namespace-v1";
+import { NamespaceV1, NamespaceV1Metadata } from "@cdktf/provider-kubernetes/lib/namespace-v1";
 import { ITerraformDependable, TerraformProvider, TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
 import { lateDependencies } from "./dependencies";
@@ -12,6 +12,8 @@ export interface NamespaceRequest {
   readonly namespace: string;
   /** Left out: made, unless it is a built-in one or a reference to something else in the plan. */
   readonly createNamespace?: boolean;
+  /** Labels of the namespace where it is made. */
+  readonly labels?: { [name: string]: string };
   readonly provider: TerraformProvider;
   readonly dependencies: ITerraformDependable[];
 }
@@ -29,13 +31,18 @@ export function useNamespace(scope: Construct, request: NamespaceRequest): ITerr
   return registry.use(scope, request);
 }
 
+/** Whether a namespace is made where it is left open: every cluster has some, and a reference is to something that exists. */
+export function isNamespaceCreated(namespace: string, createNamespace?: boolean): boolean {
+  return createNamespace ?? !(Token.isUnresolved(namespace) || BUILT_IN.test(namespace));
+}
+
 /** The namespaces of a stack. */
 class Namespaces extends Construct {
   private readonly known = new Map<string, SharedNamespace>();
 
   public use(scope: Construct, request: NamespaceRequest): ITerraformDependable[] {
     const { namespace, provider } = request;
-    const create = request.createNamespace ?? !(Token.isUnresolved(namespace) || BUILT_IN.test(namespace));
+    const create = isNamespaceCreated(namespace, request.createNamespace);
     if (create && BUILT_IN.test(namespace)) {
       throw invalid(scope, "createNamespace", `be false for "${namespace}", which every cluster has`, true);
     }
@@ -53,6 +60,7 @@ class Namespaces extends Construct {
       throw invalid(scope, "createNamespace", rule, create);
     }
     known.waitFor(request.dependencies);
+    known.addLabels(scope, request.labels ?? {});
     return known.dependencies;
   }
 }
@@ -61,30 +69,56 @@ class Namespaces extends Construct {
 class SharedNamespace {
   public readonly dependencies: ITerraformDependable[];
   private readonly awaited: Set<ITerraformDependable>;
+  private readonly labels: { [name: string]: string };
+  private readonly resource?: NamespaceV1;
 
   constructor(
     scope: Construct,
     id: string,
     public readonly firstUser: string,
     public readonly created: boolean,
-    request: NamespaceRequest,
+    private readonly request: NamespaceRequest,
   ) {
     this.awaited = new Set(request.dependencies);
+    this.labels = { ...request.labels };
     if (!created) {
       this.dependencies = request.dependencies;
       return;
     }
-    const resource = new NamespaceV1(scope, id, {
-      metadata: { name: request.namespace },
+    this.resource = new NamespaceV1(scope, id, {
+      metadata: this.metadata,
       // The namespace goes only when every pod in it has ended.
       timeouts: { delete: "15m" },
       provider: request.provider,
     });
-    resource.dependsOn = lateDependencies(scope, () => [...this.awaited]);
-    this.dependencies = [resource];
+    this.resource.dependsOn = lateDependencies(scope, () => [...this.awaited]);
+    this.dependencies = [this.resource];
   }
 
   public waitFor(dependencies: ITerraformDependable[]): void {
     dependencies.forEach((dependency) => this.awaited.add(dependency));
+  }
+
+  /**
+   * Labels the namespace, unless it exists already and is left as it is.
+   *
+   * @throws if it has such a label of another value
+   */
+  public addLabels(scope: Construct, labels: { [name: string]: string }): void {
+    if (this.resource === undefined) return;
+    for (const [name, value] of Object.entries(labels)) {
+      const present = this.labels[name] ?? value;
+      if (present !== value) {
+        const rule = `be the same wherever "${this.request.namespace}" is used, but another construct has "${present}"`;
+        throw invalid(scope, `label ${name} of the namespace`, rule, value);
+      }
+      this.labels[name] = value;
+    }
+    this.resource.putMetadata(this.metadata);
+  }
+
+  private get metadata(): NamespaceV1Metadata {
+    const labels = Object.keys(this.labels).length > 0 ? { ...this.labels } : undefined;
+    return { name: this.request.namespace, labels };
   }
 }

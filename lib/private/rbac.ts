@@ -8,8 +8,16 @@ import { DNS_LABEL, DNS_SUBDOMAIN, invalid, requireName } from "./validation";
 
 const API_GROUP = "rbac.authorization.k8s.io";
 
+export function roleRef(name: string) {
+  return { apiGroup: API_GROUP, kind: "Role", name };
+}
+
+export function clusterRoleRef(name: string) {
+  return { apiGroup: API_GROUP, kind: "ClusterRole", name };
+}
+
 /** The role of Kubernetes that may ask who a token belongs to and what its owner may do. */
-export const AUTH_DELEGATOR = { apiGroup: API_GROUP, kind: "ClusterRole", name: "system:auth-delegator" };
+export const AUTH_DELEGATOR = clusterRoleRef("system:auth-delegator");
 
 /** @throws if the subject has no name, or is a group on a cluster of ours that knows no groups */
 export function requireRbacSubject(
@@ -55,7 +63,7 @@ export function bindSubject(
     known ??
     new RoleBindingV1(scope, id, {
       metadata: { name: `${role.roleName}:${slug}`, namespace: role.namespace },
-      roleRef: { apiGroup: API_GROUP, kind: "Role", name: role.roleName },
+      roleRef: roleRef(role.roleName),
       subject: [rbacSubjectOf(subject)],
       dependsOn: role.dependencies,
       provider: role.cluster.kubernetesProvider,

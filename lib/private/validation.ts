@@ -95,6 +95,13 @@ export const RAY_CLUSTER_NAME: NamingRule = {
     "1 to 53 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen",
 };
 
+/** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
+export const QUANTITY: NamingRule = {
+  pattern: /^\d+(\.\d+)?(m|k|[MGTPE]|[KMGTPE]i)?$/,
+  maxLength: 30,
+  description: 'a quantity of Kubernetes, such as "8", "500m" or "16Gi"',
+};
+
 /** https://www.rfc-editor.org/rfc/rfc1123#section-2 */
 export const HOST_NAME: NamingRule = {
   pattern: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,

@@ -129,6 +129,14 @@ const STACKS: readonly StackScenario[] = [
     rayClusters: [],
   },
   {
+    name: "skypilot-stack",
+    title: "SkyPilot's accounts, roles, quotas and policy and a bucket for its tasks, without Ray",
+    needs: ["terraform"],
+    app: "examples/skypilot.ts",
+    change: unprotected,
+    rayClusters: [],
+  },
+  {
     name: "standard",
     title: "the constructs one by one on a zonal cluster",
     needs: ["pods", "terraform"],

@@ -56,6 +56,9 @@ function needs(resource: Resource, other: Resource, all: Resource[]): boolean {
     needsNodes(resource, other) ||
     needsNamespace(resource, other) ||
     needsPool(resource, other) ||
+    needsRole(resource, other) ||
+    needsAccount(resource, other) ||
+    needsPolicy(resource, other) ||
     rayClusterNeeds(resource, other, all)
   );
 }
@@ -83,6 +86,47 @@ function needsNamespace({ type, body }: Resource, other: Resource): boolean {
 /** A member of a workload identity pool is refused before there is a cluster with that pool. */
 function needsPool({ body }: Resource, other: Resource): boolean {
   return other.type === "google_container_cluster" && /svc\.id\.goog\[|workload_pool/.test(body.member ?? "");
+}
+
+/** A binding is refused, or gives nobody anything, without its role. */
+function needsRole({ body }: Resource, other: Resource): boolean {
+  const { kind, name } = body.role_ref ?? {};
+  const types: { [kind: string]: string } = {
+    Role: "kubernetes_role_v1",
+    ClusterRole: "kubernetes_cluster_role_v1",
+  };
+  return (
+    other.type === types[kind] &&
+    other.body.metadata.name === name &&
+    (kind === "ClusterRole" || other.body.metadata.namespace === body.metadata.namespace)
+  );
+}
+
+/** A token is refused without the account that it is for. */
+function needsAccount({ type, body }: Resource, other: Resource): boolean {
+  const account = body.metadata?.annotations?.["kubernetes.io/service-account.name"];
+  return (
+    type === "kubernetes_secret_v1" &&
+    account !== undefined &&
+    other.type === "kubernetes_service_account_v1" &&
+    other.body.metadata.name === account &&
+    other.body.metadata.namespace === body.metadata.namespace
+  );
+}
+
+/** Nobody may make DaemonSets where these may be privileged before there is a policy that says which. */
+function needsPolicy({ type, body }: Resource, other: Resource): boolean {
+  return (
+    type === "kubernetes_role_v1" &&
+    [body.rule].flat().some(({ resources }) => resources.includes("daemonsets")) &&
+    isPolicy(other) &&
+    other.body.namespace === body.metadata.namespace
+  );
+}
+
+/** Whether a Helm release holds admission policies. */
+function isPolicy({ type, body }: Resource): boolean {
+  return type === "helm_release" && /"ValidatingAdmissionPolicy"/.test(body.values?.[0] ?? "");
 }
 
 function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): boolean {
@@ -120,7 +164,7 @@ function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): b
     case "kubernetes_job_v1":
       return true;
     case "helm_release":
-      return rayClusterOf(other) === undefined;
+      return rayClusterOf(other) === undefined && !isPolicy(other);
     default:
       return false;
   }

@@ -10,6 +10,8 @@ import {
   RayBucketAccessProps,
   RayCluster,
   RayClusterProps,
+  SkyPilotServiceAccount,
+  SkyPilotServiceAccountProps,
 } from "../../lib";
 
 /** An empty stack named `stack` with a Google provider. */
@@ -75,4 +77,18 @@ export function rayCluster(
     ...props,
   });
   return { stack, ray };
+}
+
+/** SkyPilot in the namespace `sky` of a cluster that exists already. */
+export function skyPilot(
+  props: Partial<SkyPilotServiceAccountProps> = {},
+  cluster: Partial<GkeClusterOptions> = {},
+): { stack: TerraformStack; sky: SkyPilotServiceAccount } {
+  const stack = emptyStack();
+  const sky = new SkyPilotServiceAccount(stack, "sky", {
+    cluster: existingCluster(stack, { project: "my-project-id", ...cluster }),
+    namespace: "sky",
+    ...props,
+  });
+  return { stack, sky };
 }

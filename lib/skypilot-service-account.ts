@@ -1,0 +1,369 @@
+import { ClusterRoleBindingV1 } from "@cdktf/provider-kubernetes/lib/cluster-role-binding-v1";
+import { ClusterRoleV1 } from "@cdktf/provider-kubernetes/lib/cluster-role-v1";
+import { ResourceQuotaV1 } from "@cdktf/provider-kubernetes/lib/resource-quota-v1";
+import { RoleBindingV1 } from "@cdktf/provider-kubernetes/lib/role-binding-v1";
+import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
+import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
+import { ITerraformDependable, TerraformOutput, Token } from "cdktf";
+import { Construct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { useNamespace } from "./private/namespaces";
+import { clusterRoleRef, rbacSubjectOf, requireRbacSubject, roleRef } from "./private/rbac";
+import { kubeconfigOutput, skyPilotConfig } from "./private/skypilot-config";
+import { podSecurityOf, requireOwnAccounts, requireSkyPilotProps } from "./private/skypilot-props";
+import { SkyPilotRule, SkyPilotRules, skyPilotRules } from "./private/skypilot-rules";
+import { SYSTEM_NAMESPACE, useSkyPilotSystem } from "./private/skypilot-system";
+import { RbacSubject } from "./rbac-subject";
+import { SkyPilotFeatures, SkyPilotPodSecurity, SkyPilotRemoteIdentity } from "./skypilot-options";
+import type { IWorkloadIdentity } from "./workload-identity";
+
+/** Where ingress-nginx is, fixed by SkyPilot. */
+const INGRESS_NAMESPACE = "ingress-nginx";
+
+const LABELS = { parent: "skypilot" };
+
+export interface SkyPilotServiceAccountProps {
+  /** Where SkyPilot launches. */
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  /**
+   * Namespace of the pods. Who may launch in it can read every Secret and use every service account there: give it no other
+   * use.
+   */
+  readonly namespace: string;
+  /**
+   * Further namespaces of pods, with the same rights, for SkyPilot's workspaces that name one.
+   * @default - none
+   */
+  readonly additionalNamespaces?: string[];
+  /**
+   * Whether to make the workload namespaces.
+   * @default - true, but for `default`, `kube-system` and references to other resources
+   */
+  readonly createNamespace?: boolean;
+  /**
+   * Allow `default` or a namespace of Kubernetes or GKE itself as a workload namespace.
+   * @default false
+   */
+  readonly allowBuiltInNamespace?: boolean;
+  /**
+   * The launcher: who SkyPilot's client or API server is.
+   * @default sky-sa
+   */
+  readonly serviceAccountName?: string;
+  /**
+   * Namespace of the launcher, which no pod of SkyPilot may be in, because it could then run as the launcher.
+   * @default - "<namespace>-launcher"
+   */
+  readonly launcherNamespace?: string;
+  /**
+   * Whether to make the launcher's namespace.
+   * @default - true, but for `default`, `kube-system` and references to other resources
+   */
+  readonly createLauncherNamespace?: boolean;
+  /**
+   * Whether to make the launcher's service account.
+   * @default true
+   */
+  readonly createServiceAccount?: boolean;
+  /**
+   * Who the pods are.
+   * @default - "<serviceAccountName>-workload"
+   */
+  readonly workloadServiceAccountName?: string;
+  /**
+   * Who the pods are, where they act in Google Cloud too: `bucket.grantReadWrite(identity)` then lets tasks use a bucket. In
+   * additional namespaces the account of that name means nothing in Google Cloud.
+   * @default - a plain service account
+   */
+  readonly workloadIdentity?: IWorkloadIdentity;
+  /**
+   * One account for launcher and pods. Every task can then do what the launcher can.
+   * @default false
+   */
+  readonly sharedIdentity?: boolean;
+  /**
+   * What SkyPilot is used for besides launching, reaching and stopping clusters.
+   * @default - nothing
+   */
+  readonly features?: SkyPilotFeatures;
+  /**
+   * How SkyPilot is told to run its pods.
+   * @default SkyPilotRemoteIdentity.CUSTOM_SERVICE_ACCOUNT
+   */
+  readonly remoteIdentity?: SkyPilotRemoteIdentity;
+  /**
+   * Pod Security standard that the workload namespaces made here enforce.
+   * @default - BASELINE; PRIVILEGED with `objectStoreMounts` or `hostNetwork`
+   */
+  readonly podSecurity?: SkyPilotPodSecurity;
+  /**
+   * Most that the pods of each workload namespace may ask for together, for example `{ "requests.nvidia.com/gpu": "8" }`.
+   * https://kubernetes.io/docs/concepts/policy/resource-quotas/
+   * @default - no limit
+   */
+  readonly resourceQuota?: { [resource: string]: string };
+  /**
+   * Whether to make the namespace `skypilot-system` and its admission policy, for `objectStoreMounts`; false where another
+   * stack makes them.
+   * @default true
+   */
+  readonly createSkyPilotSystem?: boolean;
+  /**
+   * Make a kubeconfig for the launcher with a token that does not end, in an output that is marked sensitive. The token is in
+   * Terraform's state, and ends with the account or its Secret.
+   * @default false
+   */
+  readonly createKubeconfig?: boolean;
+  /**
+   * State that the cluster's DNS endpoint accepts tokens of Kubernetes service accounts, which the google provider 6.50 has no
+   * setting for. `createKubeconfig` is refused on a DNS endpoint otherwise.
+   * @default false
+   */
+  readonly dnsEndpointAcceptsTokens?: boolean;
+}
+
+/** A role and who has it. */
+interface Grant {
+  readonly name: string;
+  readonly namespace: string;
+  readonly rules: SkyPilotRule[];
+  readonly subjects: RbacSubject[];
+  readonly dependencies: ITerraformDependable[];
+}
+
+/**
+ * Service accounts that SkyPilot works with, with exactly the rights that it uses: one for who launches, one for the pods.
+ *
+ * https://docs.skypilot.co/en/latest/cloud-setup/cloud-permissions/kubernetes.html
+ */
+export class SkyPilotServiceAccount extends Construct {
+  /** Where SkyPilot launches. */
+  public readonly cluster: IGkeWorkloadIdentityCluster;
+  /** The workload namespaces, the main one first. */
+  public readonly namespaces: string[];
+  /** Namespace of the launcher. */
+  public readonly launcherNamespace: string;
+  /** The launcher's service account. */
+  public readonly serviceAccountName: string;
+  /** The pods' service account, in each workload namespace. */
+  public readonly workloadServiceAccountName: string;
+  private readonly remoteIdentity: SkyPilotRemoteIdentity;
+  private readonly rules: SkyPilotRules;
+  /** Whether pods may do what the launcher may. */
+  private readonly podsLaunch: boolean;
+  private readonly launchers: RbacSubject[] = [];
+  private readonly launcherBindings: (RoleBindingV1 | ClusterRoleBindingV1)[] = [];
+  private readonly kubeconfig?: TerraformOutput;
+
+  /**
+   * @throws if a namespace or a name is one that SkyPilot, Kubernetes or another instance uses, if an account would be within
+   * reach of those who must not have it, or if properties contradict each other
+   */
+  constructor(scope: Construct, id: string, props: SkyPilotServiceAccountProps) {
+    super(scope, id);
+    const { features = {}, sharedIdentity = false } = props;
+    this.cluster = props.cluster;
+    this.namespaces = [props.namespace, ...(props.additionalNamespaces ?? [])];
+    this.serviceAccountName = props.serviceAccountName ?? "sky-sa";
+    this.launcherNamespace = sharedIdentity
+      ? props.namespace
+      : (props.launcherNamespace ?? `${props.namespace}-launcher`);
+    const workloadName = props.workloadIdentity?.serviceAccountName ?? props.workloadServiceAccountName;
+    this.workloadServiceAccountName = sharedIdentity
+      ? this.serviceAccountName
+      : (workloadName ?? `${this.serviceAccountName}-workload`);
+    this.remoteIdentity = props.remoteIdentity ?? SkyPilotRemoteIdentity.CUSTOM_SERVICE_ACCOUNT;
+    this.podsLaunch = sharedIdentity || (features.controllers ?? false);
+    this.rules = skyPilotRules(features);
+    requireSkyPilotProps(this, props);
+    requireOwnAccounts(this);
+
+    const launcher = this.createLauncher(props);
+    this.bindCluster();
+    this.namespaces.forEach((_namespace, index) => this.createWorkload(index, props));
+    if (features.objectStoreMounts) this.bindSystem(props.createSkyPilotSystem ?? true);
+    if (features.ingressPorts) this.bindIngress();
+    if (props.createKubeconfig) this.kubeconfig = kubeconfigOutput(this, launcher);
+  }
+
+  /** Name of the context that `gcloud container clusters get-credentials` makes, and that the kubeconfig here has. */
+  public get contextName(): string {
+    const { project, location, clusterName } = this.cluster;
+    return `gke_${project}_${location}_${clusterName}`;
+  }
+
+  /** What belongs into `~/.sky/config.yaml` of those who launch, or into the configuration of SkyPilot's API server: YAML. */
+  public get skyConfig(): string {
+    return skyPilotConfig({
+      context: this.contextName,
+      namespace: this.namespaces[0],
+      workloadServiceAccountName: this.workloadServiceAccountName,
+      remoteIdentity: this.remoteIdentity,
+      inPods: this.podsLaunch,
+    });
+  }
+
+  /** Command that prints a token of the launcher, for an hour; the DNS endpoint of a cluster refuses it unless told otherwise. */
+  public get tokenCommand(): string {
+    return `kubectl create token ${this.serviceAccountName} --namespace ${this.launcherNamespace} --duration=1h`;
+  }
+
+  /** Command that writes the launcher's kubeconfig into a file that others cannot read; none without `createKubeconfig`. */
+  public get kubeconfigCommand(): string | undefined {
+    if (this.kubeconfig === undefined) return undefined;
+    return `(umask 077 && terraform output -raw ${this.kubeconfig.friendlyUniqueId} > sky-kubeconfig)`;
+  }
+
+  /**
+   * Lets somebody else launch too, by the same rights: SkyPilot's client works with the user of the kubeconfig, which on GKE is a
+   * Google identity. Twice is once.
+   *
+   * @throws if the subject is a group and the cluster knows none
+   */
+  public grantLauncher(subject: RbacSubject): void {
+    requireRbacSubject(this, "subject", this.cluster, subject);
+    this.addLauncher(subject);
+  }
+
+  private addLauncher(subject: RbacSubject): void {
+    const key = JSON.stringify(subject);
+    if (this.launchers.some((launcher) => JSON.stringify(launcher) === key)) return;
+    this.launchers.push(subject);
+    for (const binding of this.launcherBindings) binding.putSubject(this.launchers.map(rbacSubjectOf));
+  }
+
+  /** With colons, which no name that SkyPilot gives has: it rewrites roles that have its own names. */
+  private get roleName(): string {
+    return `skypilot:${this.launcherNamespace}:${this.serviceAccountName}`;
+  }
+
+  private createLauncher(props: SkyPilotServiceAccountProps): ITerraformDependable[] {
+    this.addLauncher(RbacSubject.serviceAccount(this.serviceAccountName, this.launcherNamespace));
+    const dependencies = useNamespace(this, {
+      namespace: this.launcherNamespace,
+      createNamespace: props.sharedIdentity ? props.createNamespace : props.createLauncherNamespace,
+      labels: LABELS,
+      provider: this.cluster.kubernetesProvider,
+      dependencies: this.cluster.kubernetesDependencies,
+    });
+    if (!(props.createServiceAccount ?? true)) return dependencies;
+    const account = new ServiceAccountV1(this, "launcher", {
+      metadata: { name: this.serviceAccountName, namespace: this.launcherNamespace, labels: LABELS },
+      // Outside a shared account no pod needs it.
+      automountServiceAccountToken: props.sharedIdentity ?? false,
+      dependsOn: dependencies,
+      provider: this.cluster.kubernetesProvider,
+    });
+    return [account];
+  }
+
+  /** A workload namespace: the pods' account and what launcher and pods may do there. */
+  private createWorkload(index: number, props: SkyPilotServiceAccountProps): void {
+    const namespace = this.namespaces[index];
+    const name = Token.isUnresolved(namespace) ? `${index}` : namespace;
+    const scope = index === 0 ? this : new Construct(this, `namespace-${name}`);
+    const dependencies = this.useWorkloadNamespace(namespace, props);
+    if (props.resourceQuota !== undefined) {
+      new ResourceQuotaV1(scope, "quota", {
+        metadata: { name: this.workloadServiceAccountName, namespace, labels: LABELS },
+        spec: { hard: props.resourceQuota },
+        dependsOn: dependencies,
+        provider: this.cluster.kubernetesProvider,
+      });
+    }
+    const pods = RbacSubject.serviceAccount(this.workloadServiceAccountName, namespace);
+    const isThere = index === 0 && (props.sharedIdentity || props.workloadIdentity !== undefined);
+    // The same name in every namespace, because SkyPilot knows only one.
+    if (!isThere) {
+      new ServiceAccountV1(scope, "workload", {
+        metadata: { name: pods.subjectName, namespace, labels: LABELS },
+        automountServiceAccountToken: true,
+        dependsOn: dependencies,
+        provider: this.cluster.kubernetesProvider,
+      });
+    }
+    if (this.podsLaunch) this.addLauncher(pods);
+    this.bindLauncher(scope, "launcher", namespace, this.rules.launcher, dependencies);
+    const workloadRole = `${this.roleName}:workload`;
+    this.bind(scope, "workload", {
+      name: workloadRole,
+      namespace,
+      rules: this.rules.workload,
+      subjects: [pods],
+      dependencies,
+    });
+  }
+
+  private useWorkloadNamespace(
+    namespace: string,
+    props: SkyPilotServiceAccountProps,
+  ): ITerraformDependable[] {
+    const standard = props.podSecurity ?? podSecurityOf(props.features ?? {});
+    return useNamespace(this, {
+      namespace,
+      createNamespace: props.createNamespace,
+      labels: { ...LABELS, "pod-security.kubernetes.io/enforce": standard },
+      provider: this.cluster.kubernetesProvider,
+      dependencies: this.cluster.kubernetesDependencies,
+    });
+  }
+
+  /** The launcher may make SkyPilot's DaemonSet only after there is a policy that holds it to that. */
+  private bindSystem(create: boolean): void {
+    const dependencies = useSkyPilotSystem(this, this.cluster, create);
+    this.bindLauncher(this, "system", SYSTEM_NAMESPACE, this.rules.system, dependencies);
+  }
+
+  private bindIngress(): void {
+    const dependencies = this.cluster.kubernetesDependencies;
+    this.bindLauncher(this, "ingress", INGRESS_NAMESPACE, this.rules.ingress, dependencies);
+  }
+
+  private bindLauncher(
+    scope: Construct,
+    id: string,
+    namespace: string,
+    rules: SkyPilotRule[],
+    dependencies: ITerraformDependable[],
+  ): void {
+    const grant = { name: this.roleName, namespace, rules, subjects: this.launchers, dependencies };
+    this.launcherBindings.push(this.bind(scope, id, grant));
+  }
+
+  private bind(scope: Construct, id: string, grant: Grant): RoleBindingV1 {
+    const common = {
+      metadata: { name: grant.name, namespace: grant.namespace, labels: LABELS },
+      provider: this.cluster.kubernetesProvider,
+    };
+    const role = new RoleV1(scope, `${id}-role`, {
+      ...common,
+      rule: grant.rules,
+      dependsOn: grant.dependencies,
+    });
+    return new RoleBindingV1(scope, `${id}-binding`, {
+      ...common,
+      roleRef: roleRef(grant.name),
+      subject: grant.subjects.map(rbacSubjectOf),
+      dependsOn: [role],
+    });
+  }
+
+  private bindCluster(): void {
+    const common = {
+      metadata: { name: this.roleName, labels: LABELS },
+      provider: this.cluster.kubernetesProvider,
+    };
+    const role = new ClusterRoleV1(this, "cluster-role", {
+      ...common,
+      rule: this.rules.cluster,
+      dependsOn: this.cluster.kubernetesDependencies,
+    });
+    const binding = new ClusterRoleBindingV1(this, "cluster-binding", {
+      ...common,
+      roleRef: clusterRoleRef(this.roleName),
+      subject: this.launchers.map(rbacSubjectOf),
+      dependsOn: [role],
+    });
+    this.launcherBindings.push(binding);
+  }
+}
