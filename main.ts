@@ -33,6 +33,8 @@ const stack = new RayPlatformStack(app, "ray-platform", {
   authProxy: flag("RAY_AUTH_PROXY"),
   submitterServiceAccountName: setting("RAY_SUBMITTER_SERVICE_ACCOUNT_NAME"),
   netrcSecretName: setting("RAY_NETRC_SECRET_NAME"),
+  skyPilot: flag("RAY_SKYPILOT"),
+  skyPilotNamespace: setting("RAY_SKYPILOT_NAMESPACE"),
   enableApis: flag("RAY_ENABLE_APIS"),
   deletionProtection: flag("RAY_DELETION_PROTECTION"),
   forceDestroyBucket: flag("RAY_FORCE_DESTROY_BUCKET"),

@@ -9,6 +9,7 @@ import { RayBucketAccess } from "./ray-bucket-access";
 import { RayCluster } from "./ray-cluster";
 import { RayGroup, RayWorkerGroup } from "./ray-groups";
 import { RuntimeEnvNetrc } from "./runtime-env-netrc";
+import { SkyPilotServiceAccount } from "./skypilot-service-account";
 
 export interface RayPlatformStackProps {
   /** @default cloud-bucket-cluster */
@@ -59,6 +60,16 @@ export interface RayPlatformStackProps {
    */
   readonly netrcSecretName?: string;
   /**
+   * Make service accounts for SkyPilot, with exactly the rights that it uses.
+   * @default true
+   */
+  readonly skyPilot?: boolean;
+  /**
+   * Namespace that SkyPilot launches in.
+   * @default sky
+   */
+  readonly skyPilotNamespace?: string;
+  /**
    * Enable the Google APIs that are used. They stay enabled on destroy.
    * @default true
    */
@@ -86,6 +97,8 @@ export class RayPlatformStack extends TerraformStack {
   public readonly ray: RayCluster;
   /** Who may use the dashboard and the job API; none where everybody may who reaches them. */
   public readonly authProxy?: RayAuthProxy;
+  /** Who SkyPilot is on the cluster; none where that is left out. */
+  public readonly skyPilot?: SkyPilotServiceAccount;
 
   constructor(scope: Construct, id: string, props: RayPlatformStackProps = {}) {
     super(scope, id);
@@ -128,6 +141,13 @@ export class RayPlatformStack extends TerraformStack {
         existingSecretName: props.netrcSecretName,
       });
     }
+    if (props.skyPilot ?? true) {
+      this.skyPilot = new SkyPilotServiceAccount(this, "sky", {
+        cluster: this.cluster,
+        namespace: props.skyPilotNamespace ?? "sky",
+        serviceAccountName: "sky-sa",
+      });
+    }
     this.createOutputs();
   }
 
@@ -150,6 +170,14 @@ export class RayPlatformStack extends TerraformStack {
       "Runs a small Ray job, after the commands above.",
       this.ray.jobSubmitCommand,
     );
+    if (this.skyPilot !== undefined) {
+      this.output("sky_config", "What belongs into ~/.sky/config.yaml.", this.skyPilot.skyConfig);
+      this.output(
+        "sky_token_command",
+        "Prints a token of SkyPilot's launcher, for an hour.",
+        this.skyPilot.tokenCommand,
+      );
+    }
   }
 
   /** How somebody says who they are; nothing to say where nobody asks. */

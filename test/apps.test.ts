@@ -85,6 +85,7 @@ test("the main app takes its settings from the environment", () => {
     RAY_ENABLE_APIS: "false",
     RAY_DELETION_PROTECTION: "false",
     RAY_FORCE_DESTROY_BUCKET: "true",
+    RAY_SKYPILOT_NAMESPACE: "team-sky",
   })["ray-platform"];
 
   expect(json.provider.google).toEqual([expect.objectContaining({ project: "my-project-id" })]);
@@ -106,6 +107,14 @@ test("the main app takes its settings from the environment", () => {
   const release = Object.values<any>(json.resource.helm_release)[0];
   expect(release).toMatchObject({ name: "team-ray", namespace: "team" });
   expect(release.values[0]).toContain("rayproject/ray:2.59.0");
+  expect(json.output.sky_config.value).toContain('namespace: "team-sky"');
+});
+
+test("the main app leaves SkyPilot out where it is told so", () => {
+  const { json } = synthesizeApp("main.ts", { RAY_SKYPILOT: "false" })["ray-platform"];
+
+  expect(JSON.stringify(json.resource)).not.toContain("skypilot");
+  expect(json.output).not.toHaveProperty("sky_config");
 });
 
 test("the main app leaves state and runs to Terraform Cloud where one is named", () => {

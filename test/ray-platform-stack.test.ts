@@ -29,15 +29,25 @@ test("the platform's resources keep their addresses, because a new address repla
     "google_storage_bucket_iam_member.bucket_grant-storage-objectUser-36c5e0_1B93BA85",
     "helm_release.ray_ray-cluster_C33B65C6",
     "kubernetes_cluster_role_binding_v1.auth_auth-delegator_E1AC322F",
+    "kubernetes_cluster_role_binding_v1.sky_cluster-binding_0D0DB02B",
+    "kubernetes_cluster_role_v1.sky_cluster-role_47C41655",
     "kubernetes_config_map_v1.auth_config_9E97CD33",
     "kubernetes_job_v1.operator_gate_3592A613",
     "kubernetes_namespace_v1.namespaces_cluster-ray-operator-addon_C9912F12",
     "kubernetes_namespace_v1.namespaces_cluster-ray_F83B1975",
+    "kubernetes_namespace_v1.namespaces_cluster-sky-launcher_E76ABAC4",
+    "kubernetes_namespace_v1.namespaces_cluster-sky_AE7E7636",
     "kubernetes_network_policy_v1.ray_network-policy_F6006E8F",
     "kubernetes_role_binding_v1.auth_submit-serviceaccountrayray-user_B2752D8E",
+    "kubernetes_role_binding_v1.sky_launcher-binding_0DC5BAEA",
+    "kubernetes_role_binding_v1.sky_workload-binding_2DC83068",
     "kubernetes_role_v1.auth_submit-role_5D3559FD",
+    "kubernetes_role_v1.sky_launcher-role_905B8CBA",
+    "kubernetes_role_v1.sky_workload-role_41C8298F",
     "kubernetes_service_account_v1.auth_submitter_5F1C10B1",
     "kubernetes_service_account_v1.bucket_identity_service-account_BF65BADE",
+    "kubernetes_service_account_v1.sky_launcher_FAD90FCA",
+    "kubernetes_service_account_v1.sky_workload_C766AC4D",
   ]);
 });
 
@@ -76,6 +86,15 @@ test("the outputs say how to go on", () => {
       description: "Makes the Ray dashboard and job API reachable at http://localhost:8265.",
       value: "kubectl port-forward --namespace ray service/raycluster-mini-head-svc 8265:8265",
     },
+    sky_config: {
+      description: "What belongs into ~/.sky/config.yaml.",
+      value:
+        'kubernetes:\n  context_configs:\n    "gke_my-project-id_us-west1-b_cloud-bucket-cluster":\n      namespace: "sky"\n      remote_identity: "sky-sa-workload"\n',
+    },
+    sky_token_command: {
+      description: "Prints a token of SkyPilot's launcher, for an hour.",
+      value: "kubectl create token sky-sa --namespace sky-launcher --duration=1h",
+    },
   });
 });
 
@@ -85,6 +104,25 @@ test("the dashboard answers everybody where the proxy is left out", () => {
   expect(template.rayCluster().spec.headGroupSpec.rayStartParams).toEqual({});
   expect(template.resources("kubernetes_config_map_v1")).toEqual([]);
   expect(Object.keys(template.json.output)).not.toContain("job_headers_command");
+});
+
+test("SkyPilot is left out by one setting, and launches where another says", () => {
+  const namespaces = (props: object) =>
+    Template.of(new RayPlatformStack(Testing.app(), "stack", props))
+      .resources("kubernetes_namespace_v1")
+      .map(({ metadata }) => metadata.name)
+      .sort();
+  const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack", { skyPilot: false }));
+
+  expect(namespaces({ skyPilot: false })).toEqual(["ray", "ray-operator-addon"]);
+  expect(namespaces({ skyPilotNamespace: "team" })).toEqual([
+    "ray",
+    "ray-operator-addon",
+    "team",
+    "team-launcher",
+  ]);
+  expect(JSON.stringify(json.resource)).not.toContain("skypilot");
+  expect(json.output).not.toHaveProperty("sky_config");
 });
 
 test("private sources are on where a Secret is named", () => {
