@@ -74,10 +74,12 @@ export class Site {
     };
   }
 
-  /** Terraform on a copy of a stack's folder, with a state of its own. */
+  /** Terraform on a copy of a stack's folder, with a state of its own, which later stacks may read. */
   public async terraform(stackFolder: string): Promise<Terraform> {
     const logFile = join(this.logDir, "terraform.log");
-    const terraform = await Terraform.of(stackFolder, { env: this.terraformEnv, logFile });
+    const paths = this.workspaces.map(({ statePaths }) => statePaths);
+    const states = new Map(paths.map(({ synthesized = "", here }) => [synthesized, here]));
+    const terraform = await Terraform.of(stackFolder, { env: this.terraformEnv, logFile, states });
     this.workspaces.push(terraform);
     return terraform;
   }

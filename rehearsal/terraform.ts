@@ -169,17 +169,28 @@ export class Terraform {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** Where the state is, and where the synthesized stack says it is. */
+  public get statePaths(): { readonly here: string; readonly synthesized?: string } {
+    const { backend } = this.configuration().terraform ?? {};
+    return { here: this.statePath, synthesized: backend?.local?.path };
+  }
+
   private get statePath(): string {
     return join(this.folder, "terraform.tfstate");
   }
 
-  /** A `cloud` block is passed over, as Terraform Cloud does when it runs a folder itself. */
+  /**
+   * A `cloud` block is passed over, as Terraform Cloud does when it runs a folder itself, and other stacks' states are read
+   * where they are here.
+   */
   private copy(stackFolder: string): void {
     cpSync(stackFolder, this.folder, { recursive: true });
     const config = this.configuration();
-    if (config.terraform?.cloud === undefined) return;
-    delete config.terraform.cloud;
-    writeFileSync(join(this.folder, "cdk.tf.json"), JSON.stringify(config));
+    delete config.terraform?.cloud;
+    for (const { config: state } of Object.values<any>(config.data?.terraform_remote_state ?? {})) {
+      state.path = this.options.states?.get(state.path) ?? state.path;
+    }
+    writeFileSync(join(this.folder, "cdk.tf.json"), JSON.stringify(config, null, 2));
   }
 
   private configuration(): any {
@@ -255,6 +266,11 @@ export interface TerraformOptions {
   readonly env: Record<string, string>;
   /** Gets everything that Terraform prints. */
   readonly logFile: string;
+  /**
+   * Where the states are that a stack reads, by the paths that were synthesized.
+   * @default - there
+   */
+  readonly states?: ReadonlyMap<string, string>;
 }
 
 /** The part of Terraform's output that says what went wrong. */

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(__dirname, "..");
@@ -12,21 +13,40 @@ function sources(folder: string): string[] {
 
 const library = sources("lib");
 
-/** Provider classes that are loaded when a module of the library is loaded. */
-function providerModulesOf(module: string): string[] {
+/** Provider classes that each module loads when it is loaded first, in a process of its own for them all. */
+function providerClassesOf(modules: string[]): Record<string, string[]> {
+  const outdir = mkdtempSync(join(tmpdir(), "imports-"));
   const script = `
     require("ts-node").register({ transpileOnly: true });
-    require("./lib/${module}");
-    const loaded = Object.keys(require.cache).map((file) => /@cdktf.provider-([^]*)index\\.js$/.exec(file)?.[1]);
-    console.log(JSON.stringify(loaded.filter(Boolean)));`;
-  const loaded: string[] = JSON.parse(
-    execFileSync(process.execPath, ["-e", script], { cwd: ROOT, encoding: "utf8" }),
+    const loaded = {};
+    for (const module of ${JSON.stringify(modules)}) {
+      Object.keys(require.cache).forEach((file) => delete require.cache[file]);
+      require("./" + module);
+      loaded[module] = Object.keys(require.cache);
+    }
+    console.log(JSON.stringify(loaded));`;
+  const env = { ...process.env, CDKTF_OUTDIR: outdir };
+  const output = execFileSync(process.execPath, ["-e", script], { cwd: ROOT, encoding: "utf8", env });
+  rmSync(outdir, { recursive: true, force: true });
+  return Object.fromEntries(
+    Object.entries<string[]>(JSON.parse(output)).map(([module, files]) => [
+      module,
+      files.flatMap(providerClass).sort(),
+    ]),
   );
-  return loaded
-    .map((file) => file.split(/[/\\]/).filter(Boolean))
-    .filter((parts) => parts.length === 3)
-    .map(([provider, , name]) => `${provider}/${name}`)
-    .sort();
+}
+
+function providerClass(file: string): string[] {
+  const [, provider, name] = /@cdktf.provider-(\w+).lib.([\w-]+).index\.js$/.exec(file) ?? [];
+  return name === undefined ? [] : [`${provider}/${name}`];
+}
+
+/** What a source imports by these words, without types, which are not there when it runs. */
+function importsOf(file: string, from: RegExp): string[] {
+  const text = readFileSync(join(ROOT, file), "utf8");
+  return [...text.matchAll(/^import (?!type )[^;]* from "([^"]+)";$/gm)].flatMap(
+    ([, module]) => from.exec(module)?.slice(1) ?? [],
+  );
 }
 
 test.each(library.concat("main.ts", sources("examples")))(
@@ -51,42 +71,67 @@ test("the library never adds a dependency to a construct's node, which cdktf ign
 });
 
 test("a construct imported by its own path loads only its own provider classes", () => {
-  expect(providerModulesOf("ray-bucket-access")).toEqual([
-    "google/data-google-project",
-    "google/service-account",
-    "google/service-account-iam-member",
-    "google/storage-bucket",
-    "google/storage-bucket-iam-member",
-    "kubernetes/annotations",
-    "kubernetes/namespace-v1",
-    "kubernetes/service-account-v1",
-  ]);
-  expect(providerModulesOf("ray-cluster")).toEqual([
-    "helm/release",
-    "kubernetes/cluster-role-binding-v1",
-    "kubernetes/namespace-v1",
-    "kubernetes/network-policy-v1",
-    "kubernetes/role-binding-v1",
-    "kubernetes/role-v1",
-    "kubernetes/service-account-v1",
-  ]);
-  expect(providerModulesOf("runtime-env-netrc")).toEqual(["kubernetes/secret-v1"]);
-  expect(providerModulesOf("ray-auth-proxy")).toEqual([
-    "kubernetes/cluster-role-binding-v1",
-    "kubernetes/config-map-v1",
-    "kubernetes/role-binding-v1",
-    "kubernetes/role-v1",
-    "kubernetes/service-account-v1",
-  ]);
-  expect(providerModulesOf("skypilot-service-account")).toEqual([
-    "helm/release",
-    "kubernetes/cluster-role-binding-v1",
-    "kubernetes/cluster-role-v1",
-    "kubernetes/namespace-v1",
-    "kubernetes/resource-quota-v1",
-    "kubernetes/role-binding-v1",
-    "kubernetes/role-v1",
-    "kubernetes/secret-v1",
-    "kubernetes/service-account-v1",
-  ]);
+  const constructs = [
+    "ray-bucket-access",
+    "ray-cluster",
+    "runtime-env-netrc",
+    "ray-auth-proxy",
+    "skypilot-service-account",
+  ];
+
+  expect(providerClassesOf(constructs.map((name) => `lib/${name}`))).toEqual({
+    "lib/ray-bucket-access": [
+      "google/data-google-project",
+      "google/service-account",
+      "google/service-account-iam-member",
+      "google/storage-bucket",
+      "google/storage-bucket-iam-member",
+      "kubernetes/annotations",
+      "kubernetes/namespace-v1",
+      "kubernetes/service-account-v1",
+    ],
+    "lib/ray-cluster": [
+      "helm/release",
+      "kubernetes/cluster-role-binding-v1",
+      "kubernetes/namespace-v1",
+      "kubernetes/network-policy-v1",
+      "kubernetes/role-binding-v1",
+      "kubernetes/role-v1",
+      "kubernetes/service-account-v1",
+    ],
+    "lib/runtime-env-netrc": ["kubernetes/secret-v1"],
+    "lib/ray-auth-proxy": [
+      "kubernetes/cluster-role-binding-v1",
+      "kubernetes/config-map-v1",
+      "kubernetes/role-binding-v1",
+      "kubernetes/role-v1",
+      "kubernetes/service-account-v1",
+    ],
+    "lib/skypilot-service-account": [
+      "helm/release",
+      "kubernetes/cluster-role-binding-v1",
+      "kubernetes/cluster-role-v1",
+      "kubernetes/namespace-v1",
+      "kubernetes/resource-quota-v1",
+      "kubernetes/role-binding-v1",
+      "kubernetes/role-v1",
+      "kubernetes/secret-v1",
+      "kubernetes/service-account-v1",
+    ],
+  });
+});
+
+test("an example that imports constructs by their paths synthesizes with their provider classes and its own", () => {
+  const examples = sources("examples").filter((file) => importsOf(file, /^\.\.(\/lib)$/).length === 0);
+  const constructs = new Map(examples.map((file) => [file, importsOf(file, /^\.\.\/(lib\/.+)$/)]));
+  const loaded = providerClassesOf([...examples, ...new Set([...constructs.values()].flat())]);
+
+  expect(examples).toContain("examples/own-cluster.ts");
+  for (const [file, modules] of constructs) {
+    const own = importsOf(file, /^@cdktf\/provider-(\w+\/lib\/.+)$/).map((path) =>
+      path.replace("/lib/", "/"),
+    );
+    const expected = new Set([...own, ...modules.flatMap((module) => loaded[module])]);
+    expect({ [file]: loaded[file] }).toEqual({ [file]: [...expected].sort() });
+  }
 });

@@ -150,3 +150,27 @@ function destroyOrder(graph: Graph): string[] {
   }
   return order;
 }
+
+test("two clusters of one stack do not wait for each other", () => {
+  const graph = Graph.of(synthesizeApp("examples/two-clusters.ts")["two-clusters"].json);
+  const of = (name: string) => graph.addresses().filter((address) => address.includes(`.${name}`));
+  const [training] = of("training_cluster");
+  const [serving] = of("serving_cluster");
+
+  expect(of("serving").filter((address) => graph.dependsOn(address, training))).toEqual([]);
+  expect(of("training").filter((address) => graph.dependsOn(address, serving))).toEqual([]);
+  expect(graph.dependsOn(of("serving-ray_ray-cluster"), serving)).toBe(true);
+});
+
+test("of two stacks the second reads what it refers to from the first one's state", () => {
+  const { platform, team } = synthesizeApp("examples/two-stacks.ts");
+  const [[name, output]] = Object.entries<any>(platform.json.output);
+  const grants = Object.values<any>(team.json.resource.google_storage_bucket_iam_member);
+
+  expect(output.value).toMatch(/^\$\{google_storage_bucket\..*\.name\}$/);
+  for (const { bucket } of grants) {
+    expect(bucket).toBe(
+      `\${data.terraform_remote_state.cross-stack-reference-input-platform.outputs.${name}}`,
+    );
+  }
+});

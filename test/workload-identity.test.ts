@@ -1,4 +1,5 @@
 import { NamespaceV1 } from "@cdktf/provider-kubernetes/lib/namespace-v1";
+import { TerraformStack } from "cdktf";
 import { WorkloadIdentity, WorkloadIdentityProps } from "../lib";
 import { Graph } from "./support/graph";
 import { bucketAccess, emptyStack, existingCluster, standardCluster } from "./support/stacks";
@@ -217,4 +218,19 @@ test.each<[string, Partial<WorkloadIdentityProps>, string]>([
   ],
 ])("%s is refused", (_what, props, message) => {
   expect(() => identity(props)).toThrow(new Error(`${message} (at stack/identity)`));
+});
+
+test("a cluster of another stack is refused, because providers do not reach beyond theirs", () => {
+  const platform = emptyStack();
+  const team = new TerraformStack(platform.node.root, "team");
+  const cluster = standardCluster(platform);
+
+  expect(
+    () => new WorkloadIdentity(team, "identity", { cluster, namespace: "ray", serviceAccountName: "ray" }),
+  ).toThrow(
+    new Error(
+      "'cluster' must be of the stack team, not of stack, whose providers do not reach here: " +
+        "look it up here by GkeWorkloadIdentityCluster.fromClusterName (at team/identity)",
+    ),
+  );
 });

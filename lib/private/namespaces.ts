@@ -21,11 +21,16 @@ export interface NamespaceRequest {
 /**
  * Makes a namespace once per stack and provider, whoever asks first, and returns what its objects wait for.
  *
- * @throws if one construct wants the namespace made and another says that it exists
+ * @throws if one construct wants the namespace made and another says that it exists, or if the provider is of another stack
  */
 export function useNamespace(scope: Construct, request: NamespaceRequest): ITerraformDependable[] {
   requireName(scope, "namespace", request.namespace, DNS_LABEL);
   const stack = TerraformStack.of(scope);
+  const home = TerraformStack.of(request.provider);
+  if (home !== stack) {
+    const requirement = `be of the stack ${stack.node.path}, not of ${home.node.path}, whose providers do not reach here: look it up here by GkeWorkloadIdentityCluster.fromClusterName`;
+    throw invalid(scope, "cluster", requirement);
+  }
   const registry = (stack.node.tryFindChild("namespaces") ??
     new Namespaces(stack, "namespaces")) as Namespaces;
   return registry.use(scope, request);

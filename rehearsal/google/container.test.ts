@@ -431,3 +431,25 @@ test("hooks tell when a cluster, its pools and its add-ons are there, before the
     ]);
   });
 });
+
+test("a cluster of somebody else's project can be looked at, and its pool named, but none be made there", async () => {
+  const pool = "platform.svc.id.goog";
+  const cluster = { ...REQUEST, workloadIdentityConfig: { workloadPool: pool } };
+  const seed = { clusters: [{ projectId: "platform", location: ZONE, cluster }] };
+  await withApis({ seed }, async (client) => {
+    const theirs = `/v1/projects/platform/locations/${ZONE}/clusters`;
+
+    expect((await client.get(`${theirs}/recorded`)).body.workloadIdentityConfig).toEqual({
+      workloadPool: pool,
+    });
+    expect((await client.get(`${CLUSTERS}/recorded`)).status).toBe(404);
+    expect(client.apis.project.identityPools).toContain(pool);
+    expect((await client.post(theirs, { cluster: { ...cluster, name: "second" } })).body.error).toMatchObject(
+      {
+        code: 403,
+        message: 'Required "container.clusters.create" permission(s) for "projects/platform".',
+      },
+    );
+    expect((await client.get(theirs.replace("platform", "stranger"))).status).toBe(403);
+  });
+});

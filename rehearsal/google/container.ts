@@ -7,12 +7,19 @@ import {
 } from "./container-cluster";
 import { checkAutoscaling, newNodePool, NodePool, updateNodePool } from "./container-node-pool";
 import { enabledAddons, updateCluster } from "./container-updates";
-import { alreadyExists, failedPrecondition, invalidArgument, notFound, preconditionFailed } from "./errors";
+import {
+  alreadyExists,
+  failedPrecondition,
+  invalidArgument,
+  notFound,
+  permissionDenied,
+  preconditionFailed,
+} from "./errors";
 import { Call, Route, routesOf } from "./http";
 import { clone, Json, withoutDefaults } from "./json";
 import { checkLabels, checkLocation, isZone } from "./names";
 import { ContainerOperations } from "./operations";
-import { Project } from "./project";
+import { Project, uniqueId } from "./project";
 
 /** A cluster or node pool that something happened to. */
 export interface ClusterEvent {
@@ -104,10 +111,13 @@ export class ContainerApi {
   }
 
   /** Puts a running cluster there that no stack made; the request is that of its creation. */
-  public seed(location: string, requested: Json): void {
-    const cluster = newCluster(requested, location, this.project, this.target);
+  public seed(location: string, requested: Json, projectId = this.project.id): void {
+    const foreign = projectId !== this.project.id;
+    const project = foreign ? new Project(projectId, uniqueId(12), "all") : this.project;
+    if (foreign) this.project.others.add(projectId);
+    const cluster = newCluster(requested, location, project, this.target);
     const entry: Cluster = { cluster, pools: new Map() };
-    this.clusters.set(`${location}/${cluster.name}`, entry);
+    this.clusters.set(`${projectId}/${location}/${cluster.name}`, entry);
     for (const pool of this.firstPools(requested)) this.addPool(entry, location, pool);
     this.running(entry);
     entry.pools.forEach(({ pool }) => (pool.status = "RUNNING"));
@@ -134,7 +144,12 @@ export class ContainerApi {
     const { location } = params;
     const requested: Json = body.cluster ?? {};
     checkLocation(location);
-    const key = `${location}/${requested.name}`;
+    if (!this.project.isProject(params.project)) {
+      throw permissionDenied(
+        `Required "container.clusters.create" permission(s) for "projects/${params.project}".`,
+      );
+    }
+    const key = `${this.project.id}/${location}/${requested.name}`;
     if (this.clusters.has(key))
       throw alreadyExists(`Already exists: ${this.placeOf(location, requested.name)}.`);
     const cluster = newCluster(requested, location, this.project, this.target);
@@ -184,7 +199,7 @@ export class ContainerApi {
         entry.cluster.status = "RUNNING";
         return;
       }
-      this.clusters.delete(`${location}/${name}`);
+      this.clusters.delete(`${this.projectOf(call.params.project)}/${location}/${name}`);
       await this.hooks.onClusterDeleted?.({ name, location });
     });
     entry.cluster.status = "STOPPING";
@@ -357,8 +372,13 @@ export class ContainerApi {
     throw invalidArgument("Autopilot node pools cannot be accessed or modified.");
   }
 
+  /** A project may be named by its number. */
+  private projectOf(name: string): string {
+    return this.project.isProject(name) ? this.project.id : name;
+  }
+
   private find({ params }: Call): Cluster {
-    const entry = this.clusters.get(`${params.location}/${params.cluster}`);
+    const entry = this.clusters.get(`${this.projectOf(params.project)}/${params.location}/${params.cluster}`);
     if (!entry) throw notFound(`Not found: ${this.placeOf(params.location, params.cluster)}.`);
     return entry;
   }

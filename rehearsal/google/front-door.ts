@@ -80,9 +80,8 @@ export class FrontDoor {
   /** Other people's projects and projects that do not exist answer the same. */
   private checkProject(name: string | undefined): void {
     const { project } = this.options;
-    if (name === undefined || name === "-" || project.isProject(name)) return;
-    const foreign = [...project.serviceAccounts.values()].some(({ projectId }) => projectId === name);
-    if (!foreign) throw permissionDenied(`Permission denied on resource project ${name}.`);
+    if (name === undefined || name === "-" || project.isProject(name) || project.others.has(name)) return;
+    throw permissionDenied(`Permission denied on resource project ${name}.`);
   }
 }
 

@@ -52,6 +52,8 @@ export class Project {
   /** Pools stay once a cluster has brought them into the project, also after the cluster is gone. */
   public readonly identityPools = new Set<string>();
   public readonly serviceAccounts = new Map<string, ServiceAccount>();
+  /** Projects of others that the caller may see. */
+  public readonly others = new Set<string>();
   private versions = 0;
 
   constructor(
@@ -80,6 +82,7 @@ export class Project {
 
   public addServiceAccount(email: string): ServiceAccount {
     const projectId = /@(.+)\.iam\.gserviceaccount\.com$/.exec(email)?.[1] ?? this.id;
+    if (projectId !== this.id) this.others.add(projectId);
     const account: ServiceAccount = {
       name: `projects/${projectId}/serviceAccounts/${email}`,
       projectId,

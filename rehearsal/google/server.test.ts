@@ -161,6 +161,7 @@ test("the environment sends each client of the provider here, in the form that i
       GOOGLE_OAUTH_ACCESS_TOKEN: apis.accessToken,
       GOOGLE_CONTAINER_CUSTOM_ENDPOINT: `${apis.url}/`,
       GOOGLE_IAM_CUSTOM_ENDPOINT: `${apis.url}/`,
+      GOOGLE_IAM_CREDENTIALS_CUSTOM_ENDPOINT: `${apis.url}/`,
       GOOGLE_STORAGE_CUSTOM_ENDPOINT: `${apis.url}/storage/v1/`,
       GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT: `${apis.url}/v1/`,
       GOOGLE_SERVICE_USAGE_CUSTOM_ENDPOINT: `${apis.url}/v1/`,

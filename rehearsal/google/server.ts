@@ -32,8 +32,12 @@ export interface Seed {
   readonly impersonated?: readonly string[];
   /** Creation requests of buckets. */
   readonly buckets?: readonly Json[];
-  /** Creation requests of clusters. */
-  readonly clusters?: readonly { readonly location: string; readonly cluster: Json }[];
+  /** Creation requests of clusters, also of another project, which is named then. */
+  readonly clusters?: readonly {
+    readonly projectId?: string;
+    readonly location: string;
+    readonly cluster: Json;
+  }[];
   readonly projectBindings?: readonly Binding[];
 }
 
@@ -244,7 +248,7 @@ export class GoogleApis {
       const binding = { role: "roles/iam.serviceAccountTokenCreator", members: [ADMINISTRATOR] };
       this.policies.seed(this.project.serviceAccounts.get(email)!.name, [binding]);
     }
-    clusters.forEach(({ location, cluster }) => this.container.seed(location, cluster));
+    clusters.forEach(({ location, cluster, projectId }) => this.container.seed(location, cluster, projectId));
     for (const bucket of buckets) await this.storage.seed(bucket);
     if (projectBindings) this.policies.seed(`projects/${this.project.id}`, projectBindings);
   }

@@ -1,4 +1,4 @@
-import { allApps, synthesize } from "../apps";
+import { allApps, synthesizeStacks } from "../apps";
 import { renderedObjects } from "../rendered";
 import { expect, Scenario, Stage } from "../stage";
 
@@ -12,7 +12,9 @@ export const rendered: Scenario = {
     await stage.node.startOperator().ready;
     for (const app of allApps()) {
       stage.step(app);
-      await applyAndDelete(stage, renderedObjects(await synthesize(app)));
+      for (const folder of (await synthesizeStacks(app)).values()) {
+        await applyAndDelete(stage, renderedObjects(folder));
+      }
     }
   },
 };

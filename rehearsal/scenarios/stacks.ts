@@ -1,10 +1,11 @@
-import { synthesize, synthesizeVariant } from "../apps";
+import { mustChange, synthesizeStacks } from "../apps";
 import { SPREAD_TASKS } from "../ray-pods";
 import type { SiteOptions } from "../site";
 import { expect, Scenario, Skipped, Stage } from "../stage";
 import type { Site } from "../site";
+import type { Terraform } from "../terraform";
 
-/** A stack of ours that is applied, used, planned again and destroyed. */
+/** An app of ours whose stacks are applied, used, planned again and destroyed. */
 interface StackScenario extends Omit<Scenario, "run"> {
   readonly app: string;
   /** What the scenario changes in the app before it is applied. */
@@ -137,6 +138,64 @@ const STACKS: readonly StackScenario[] = [
     rayClusters: [],
   },
   {
+    name: "other-project",
+    title: "a team's own bucket and account, on a cluster of another project, by one provider each",
+    needs: ["terraform"],
+    app: "examples/other-project.ts",
+    rayClusters: [],
+    site: {
+      seed: {
+        clusters: [
+          {
+            projectId: "platform-project-id",
+            location: "us-east4",
+            cluster: existingCluster("platform-cluster", "platform-project-id"),
+          },
+        ],
+      },
+    },
+  },
+  {
+    name: "tenants-example",
+    title: "two tenants with a bucket, a Ray cluster and a proxy each",
+    needs: ["pods", "terraform"],
+    app: "examples/tenants.ts",
+    change: unprotected,
+    rayClusters: [
+      ["vision", "ray"],
+      ["speech", "ray"],
+    ],
+    long: true,
+  },
+  {
+    name: "two-stacks",
+    title: "the platform in one stack, a team in another that reads the first one's state",
+    needs: ["pods", "terraform"],
+    app: "examples/two-stacks.ts",
+    change: unprotected,
+    rayClusters: [["team", "team"]],
+    long: true,
+  },
+  {
+    name: "two-clusters",
+    title: "two clusters in one stack, with one Kubernetes behind both",
+    needs: ["pods", "terraform"],
+    app: "examples/two-clusters.ts",
+    change: (source) =>
+      unprotected(source).replace(
+        "{ cluster: identity.cluster }",
+        "{ cluster: identity.cluster, gateNamespace: `gate-${name}` }",
+      ),
+    rayClusters: [
+      ["training", "training"],
+      ["serving", "serving"],
+    ],
+    // The add-on of the second cluster would be a second operator.
+    site: { onAddonEnabled: () => undefined },
+    before: async (_stage, site) => site.startOperator(0).ready,
+    long: true,
+  },
+  {
     name: "standard",
     title: "the constructs one by one on a zonal cluster",
     needs: ["pods", "terraform"],
@@ -148,11 +207,11 @@ const STACKS: readonly StackScenario[] = [
 ];
 
 /** The request that somebody once made for a cluster with Workload Identity. */
-function existingCluster(name: string): object {
+function existingCluster(name: string, project = "my-project-id"): object {
   return {
     name,
     initialNodeCount: 1,
-    workloadIdentityConfig: { workloadPool: "my-project-id.svc.id.goog" },
+    workloadIdentityConfig: { workloadPool: `${project}.svc.id.goog` },
   };
 }
 
@@ -163,8 +222,8 @@ function unprotected(source: string): string {
 
 async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<void> {
   const { app, change, settings } = scenario;
-  const [stack, site] = await Promise.all([
-    change ? synthesizeVariant(app, change, settings) : synthesize(app, settings),
+  const [stackFolders, site] = await Promise.all([
+    synthesizeStacks(app, settings, change && mustChange(app, change)),
     stage.site(scenario.site),
     stage.begin(),
   ]);
@@ -175,18 +234,24 @@ async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<v
   await scenario.before?.(stage, site);
   const first = site.google.snapshot();
 
-  stage.step("apply");
-  const terraform = await site.terraform(stack);
-  await terraform.apply();
+  const applied: Terraform[] = [];
+  for (const [name, folder] of stackFolders) {
+    stage.step(stackFolders.size > 1 ? `apply of ${name}` : "apply");
+    const terraform = await site.terraform(folder);
+    await terraform.apply();
+    applied.push(terraform);
+  }
   for (const [namespace, name] of scenario.rayClusters) {
     stage.step(`head of ${namespace}/${name}`);
     await stage.ray(namespace, name).waitForHead();
   }
   await scenario.use?.(stage);
-  await stage.expectNothingToDo(terraform);
+  for (const terraform of applied) await stage.expectNothingToDo(terraform);
 
-  stage.step("destroy");
-  await terraform.destroy();
+  for (const terraform of applied.reverse()) {
+    stage.step("destroy");
+    await terraform.destroy();
+  }
   await scenario.after?.(stage);
   await stage.expectNothingLeft(site, first);
 }

@@ -26,10 +26,13 @@ const APIS: { [type: string]: string[] } = {
  */
 export function mustWaitFor(configuration: Configuration): GraphEdge[] {
   const resources = resourcesOf(configuration);
+  const clusters = new Map(resources.map((resource) => [resource, clusterOf(resource, configuration)]));
+  const apart = (resource: Resource, other: Resource) =>
+    new Set([clusters.get(resource), clusters.get(other)].filter(Boolean)).size > 1;
   const edges: GraphEdge[] = [];
   for (const resource of resources) {
     for (const other of resources) {
-      if (resource !== other && needs(resource, other, resources)) {
+      if (resource !== other && !apart(resource, other) && needs(resource, other, resources)) {
         edges.push({ from: resource.address, to: other.address });
       }
     }
@@ -48,6 +51,30 @@ function resourcesOf(configuration: Configuration): Resource[] {
   return Object.entries<any>(configuration.resource ?? {}).flatMap(([type, bodies]) =>
     Object.entries<any>(bodies).map(([name, body]) => ({ type, address: `${type}.${name}`, body })),
   );
+}
+
+/** Name of the block of the one cluster of this stack that a resource is about or in, if there is one. */
+function clusterOf(
+  { type, address, body }: Resource,
+  { provider, resource }: Configuration,
+): string | undefined {
+  const named = (value: unknown) => /google_container_cluster\.([\w-]+)/.exec(JSON.stringify(value))?.[1];
+  const pools = Object.values<any>(resource.google_container_node_pool ?? {});
+  switch (type) {
+    case "google_container_cluster":
+      return address.replace(/^.*\./, "");
+    case "google_container_node_pool":
+    case "google_service_account_iam_member":
+      return named(body);
+    case "google_project_iam_member": {
+      const account = body.member.replace(/\.member\}$/, ".email}");
+      return named(pools.find(({ node_config: config }) => config.service_account === account));
+    }
+    default: {
+      const [name, alias] = (body.provider ?? "").split(".");
+      return named([provider?.[name] ?? []].flat().find((block: any) => block.alias === alias));
+    }
+  }
 }
 
 function needs(resource: Resource, other: Resource, all: Resource[]): boolean {

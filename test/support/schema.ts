@@ -109,7 +109,7 @@ function schemaOf(block: Block): BlockSchema | undefined {
 
 function blockProblems(block: Block): string[] {
   const metaArguments = META_ARGUMENTS[block.kind];
-  if (metaArguments === undefined) {
+  if (metaArguments === undefined || block.type === "terraform_remote_state") {
     return [];
   }
   const schema = schemaOf(block);
