@@ -72,13 +72,15 @@ const ray = new RayCluster(stack, "ray", {
   rayClusterName: "research",
   identity: access.identity,
   workerIdentity: readers,
-  head: { cpu: 4, memoryGiB: 16, rayStartParams: { "num-cpus": "0" } },
+  head: { cpu: 4, memoryGiB: 16, numCpus: 0 },
   workerGroups: [
     {
       groupName: "l4",
       cpu: 8,
       memoryGiB: 32,
       maxReplicas: 4,
+      acceleratorType: "nvidia-l4",
+      spot: true,
       nodeSelector: { team: "research" },
       tolerations: [{ key: "team", value: "research", effect: "NoSchedule" }],
     },

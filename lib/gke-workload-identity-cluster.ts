@@ -63,6 +63,8 @@ export interface IGkeWorkloadIdentityCluster extends IConstruct {
   readonly project: string;
   /** Whether GKE manages the nodes. */
   readonly autopilot: boolean;
+  /** The node pools; none with Autopilot, nor of a cluster that is not made here. */
+  readonly nodePools: GkeNodePool[];
   /** Whether the Ray Operator add-on is on. */
   readonly rayOperatorAddon: boolean;
   /** Whether the Cloud Storage FUSE CSI driver is on. */

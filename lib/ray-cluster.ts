@@ -6,6 +6,7 @@ import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluste
 import type { IKubeRayOperator } from "./kuberay-operator";
 import { BucketMounts } from "./private/gcs-fuse";
 import { ImportedRayCluster } from "./private/imported-ray-cluster";
+import { requireRoom } from "./private/node-fit";
 import { manifestRelease } from "./private/manifest-release";
 import { useNamespace } from "./private/namespaces";
 import { refuseOperatorsRoleName } from "./private/operator-role";
@@ -23,6 +24,9 @@ import { RayNetworkPeer } from "./ray-network-peer";
 import { RayPods } from "./ray-pods";
 import type { RbacSubject } from "./rbac-subject";
 import type { IWorkloadIdentity } from "./workload-identity";
+
+/** What the autoscaler gets. https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/common/pod.go */
+const AUTOSCALER = { cpu: 0.5, memoryGiB: 0.5 };
 
 /** How long the pods may take to end before the destroy of a Ray cluster gives up waiting for them. */
 const DRAIN_TIMEOUT_SECONDS = 180;
@@ -329,8 +333,17 @@ export class RayCluster extends Construct implements IRayCluster {
         workerPods: this.workers,
       }),
     );
+    this.requireRoomForPods(manifest.spec, autoscales(props));
     for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
     return manifest;
+  }
+
+  /** Before the overrides, which may lead pods to nodes that are not known here. */
+  private requireRoomForPods(spec: { [field: string]: any }, autoscaler: boolean): void {
+    requireRoom(this, this.cluster, "head", spec.headGroupSpec, autoscaler ? [AUTOSCALER] : []);
+    spec.workerGroupSpecs.forEach((group: { [field: string]: any }, index: number) =>
+      requireRoom(this, this.cluster, `workerGroups[${index}]`, group),
+    );
   }
 
   /** The pods lose their rights only after they have ended. */

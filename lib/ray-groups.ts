@@ -16,6 +16,25 @@ export interface RayToleration {
   readonly effect?: string;
 }
 
+/**
+ * How evenly the pods of a group are spread, among those of the group.
+ * https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
+ */
+export interface RayTopologySpreadConstraint {
+  /** Label of the nodes that tells places apart, for example `topology.kubernetes.io/zone`. */
+  readonly topologyKey: string;
+  /**
+   * By how many pods two places may differ.
+   * @default 1
+   */
+  readonly maxSkew?: number;
+  /**
+   * `DoNotSchedule` or `ScheduleAnyway`.
+   * @default DoNotSchedule
+   */
+  readonly whenUnsatisfiable?: string;
+}
+
 /** What the head group and a worker group have in common. */
 export interface RayGroup {
   /** CPUs of a pod: request and limit. */
@@ -47,10 +66,29 @@ export interface RayGroup {
   /** @default - none */
   readonly tolerations?: RayToleration[];
   /**
+   * CPUs that Ray counts on for tasks and actors; 0 keeps those away that ask for any. Ray's `num-cpus`.
+   * @default - `cpu`, rounded up
+   */
+  readonly numCpus?: number;
+  /**
+   * Resources of your own that each pod has for tasks and actors, in whole numbers. Ray's `resources`.
+   * https://docs.ray.io/en/latest/ray-core/scheduling/resources.html#custom-resources
+   * @default - none
+   */
+  readonly customResources?: { [name: string]: number };
+  /**
    * Parameters of `ray start`, without the dashes.
    * @default - KubeRay's
    */
   readonly rayStartParams?: { [name: string]: string };
+  /**
+   * Name of a PriorityClass that exists.
+   * https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
+   * @default - the cluster's default priority
+   */
+  readonly priorityClassName?: string;
+  /** @default - wherever the scheduler likes */
+  readonly topologySpreadConstraints?: RayTopologySpreadConstraint[];
 }
 
 /** Worker pods of one kind. */
@@ -63,7 +101,41 @@ export interface RayWorkerGroup extends RayGroup {
    */
   readonly minReplicas?: number;
   /**
-   * Most workers. Where it is more than `minReplicas`, Ray's autoscaler decides between the two.
+   * Most workers. Where it is more than `minReplicas`, Ray's autoscaler decides between the two. A TPU slice of several hosts
+   * counts as one.
    */
   readonly maxReplicas: number;
+  /**
+   * GPU type of the nodes, for example `nvidia-l4`.
+   * https://cloud.google.com/kubernetes-engine/docs/how-to/gpus
+   * @default - no GPU
+   */
+  readonly acceleratorType?: string;
+  /**
+   * GPUs of a pod.
+   * @default 1
+   */
+  readonly acceleratorCount?: number;
+  /**
+   * TPU type of the nodes, for example `tpu-v6e-slice`.
+   * https://cloud.google.com/kubernetes-engine/docs/concepts/plan-tpus
+   * @default - no TPU
+   */
+  readonly tpuAccelerator?: string;
+  /**
+   * Topology of a TPU slice, for example `4x4`. A slice of more chips than a host has is one replica of several pods, for
+   * which the cluster needs the Ray Operator add-on.
+   * @default - required with `tpuAccelerator`
+   */
+  readonly tpuTopology?: string;
+  /**
+   * TPU chips of a pod: all that its host has.
+   * @default - 4, or all chips of a smaller slice
+   */
+  readonly tpuChips?: number;
+  /**
+   * Run on spot machines: far cheaper, and taken away with 30 seconds' notice.
+   * @default - on any
+   */
+  readonly spot?: boolean;
 }

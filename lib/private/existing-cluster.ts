@@ -1,5 +1,6 @@
 import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import type { GkeNodePool } from "../gke-node-pool";
 import type { GkeClusterAttributes, GkeClusterOptions } from "../gke-workload-identity-cluster";
 import { CA_CERTIFICATE, DNS_ENDPOINT, GkeClusterBase, WORKLOAD_POOL } from "./gke-cluster-base";
 import { PlainDataSource } from "./plain-elements";
@@ -8,6 +9,7 @@ import { invalid } from "./validation";
 /** A cluster that Terraform looks up by its name. */
 export class ExistingCluster extends GkeClusterBase {
   public readonly owned = false;
+  public readonly nodePools: GkeNodePool[] = [];
   public readonly kubernetesDependencies: ITerraformDependable[] = [];
   private readonly cluster: PlainDataSource;
 
@@ -51,6 +53,7 @@ export class ExistingCluster extends GkeClusterBase {
 /** A cluster that is known by what the user says of it. */
 export class ClusterOfAttributes extends GkeClusterBase {
   public readonly owned = false;
+  public readonly nodePools: GkeNodePool[] = [];
   public readonly workloadIdentityPool: string;
   public readonly kubernetesDependencies: ITerraformDependable[];
 

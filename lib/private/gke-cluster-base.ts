@@ -2,6 +2,7 @@ import { HelmProvider } from "@cdktf/provider-helm/lib/provider";
 import { KubernetesProvider } from "@cdktf/provider-kubernetes/lib/provider";
 import { Fn, ITerraformDependable, TerraformProvider, Token } from "cdktf";
 import { Construct } from "constructs";
+import type { GkeNodePool } from "../gke-node-pool";
 import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { googleClientConfig, googleProject } from "./client-config";
 import { uniqueName } from "./names";
@@ -25,6 +26,7 @@ interface Connection {
 /** What an owned and an existing cluster share: the project, the providers and the commands. */
 export abstract class GkeClusterBase extends Construct implements IGkeWorkloadIdentityCluster {
   public abstract readonly owned: boolean;
+  public abstract readonly nodePools: GkeNodePool[];
   public readonly clusterName: string;
   public readonly location: string;
   public readonly autopilot: boolean;

@@ -1,7 +1,8 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
 import type { RayClusterProps } from "../ray-cluster";
-import type { RayGroup, RayWorkerGroup } from "../ray-groups";
+import type { RayGroup, RayTopologySpreadConstraint } from "../ray-groups";
+import { requireAccelerators } from "./accelerators";
 import { requireAuthOptions } from "./ray-auth";
 import { requireNetworkPeer } from "./ray-network-policy";
 import {
@@ -21,6 +22,12 @@ const LEAST_MEMORY_GIB = 2;
 
 /** KubeRay cuts longer names when it binds the autoscaler's role, and so binds another account. */
 const LONGEST_AUTOSCALER_ACCOUNT = 50;
+
+/** What Ray counts by these names itself. */
+const RAY_RESOURCES = ["CPU", "GPU", "TPU", "memory", "object_store_memory"];
+
+/** https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/ */
+const UNSATISFIABLE = ["DoNotSchedule", "ScheduleAnyway"];
 
 /** Whether Ray's autoscaler chooses the number of workers. */
 export function autoscales({ enableInTreeAutoscaling, workerGroups }: RayClusterProps): boolean {
@@ -71,15 +78,50 @@ function requireGroup(scope: IConstruct, path: string, group: RayGroup, props: R
   if (!(group.cpu > 0) && !Token.isUnresolved(group.cpu))
     throw invalid(scope, `${path}.cpu`, "be more than 0", group.cpu);
   requireAtLeast(scope, `${path}.memoryGiB`, group.memoryGiB, LEAST_MEMORY_GIB);
+  requireName(scope, `${path}.priorityClassName`, group.priorityClassName, DNS_SUBDOMAIN);
+  requireRayResources(scope, path, group);
+  group.topologySpreadConstraints?.forEach((constraint, index) =>
+    requireSpread(scope, `${path}.topologySpreadConstraints[${index}]`, constraint),
+  );
   const mode = group.env?.RAY_AUTH_MODE;
   if (props.authOptions !== undefined && mode !== undefined) {
     throw invalid(scope, `${path}.env.RAY_AUTH_MODE`, "be left to 'authOptions'", mode);
   }
 }
 
+/** Ray takes whole numbers only, and knows some names itself. */
+function requireRayResources(scope: IConstruct, path: string, group: RayGroup): void {
+  requireInteger(scope, `${path}.numCpus`, group.numCpus, 0);
+  for (const [property, parameter] of [
+    ["numCpus", "num-cpus"],
+    ["customResources", "resources"],
+  ] as const) {
+    const given = group.rayStartParams?.[parameter];
+    if (group[property] !== undefined && given !== undefined) {
+      throw invalid(scope, `${path}.rayStartParams.${parameter}`, `be left to '${path}.${property}'`, given);
+    }
+  }
+  for (const [name, amount] of Object.entries(group.customResources ?? {})) {
+    if (RAY_RESOURCES.includes(name) || !/^[A-Za-z0-9][\w.:/-]*$/.test(name)) {
+      const rule = `have names of letters, digits and _.:/- other than ${RAY_RESOURCES.join(", ")}`;
+      throw invalid(scope, `${path}.customResources`, rule, name);
+    }
+    requireInteger(scope, `${path}.customResources.${name}`, amount, 1);
+  }
+}
+
+function requireSpread(scope: IConstruct, path: string, constraint: RayTopologySpreadConstraint): void {
+  const { topologyKey, maxSkew, whenUnsatisfiable } = constraint;
+  if (topologyKey === "") throw invalid(scope, `${path}.topologyKey`, "be the label of a node", topologyKey);
+  requireInteger(scope, `${path}.maxSkew`, maxSkew, 1);
+  if (whenUnsatisfiable !== undefined && !UNSATISFIABLE.includes(whenUnsatisfiable)) {
+    throw invalid(scope, `${path}.whenUnsatisfiable`, `be ${UNSATISFIABLE.join(" or ")}`, whenUnsatisfiable);
+  }
+}
+
 function requireWorkerGroups(scope: IConstruct, props: RayClusterProps): void {
   const names = new Set<string>();
-  (props.workerGroups ?? []).forEach((group: RayWorkerGroup, index) => {
+  (props.workerGroups ?? []).forEach((group, index) => {
     const path = `workerGroups[${index}]`;
     const minimum = group.minReplicas ?? 0;
     requireName(scope, `${path}.groupName`, group.groupName, DNS_LABEL);
@@ -89,6 +131,7 @@ function requireWorkerGroups(scope: IConstruct, props: RayClusterProps): void {
     requireInteger(scope, `${path}.maxReplicas`, group.maxReplicas, 0);
     requireAtLeast(scope, `${path}.maxReplicas`, group.maxReplicas, minimum, `minReplicas (${minimum})`);
     requireGroup(scope, path, group, props);
+    requireAccelerators(scope, path, group, props.operator.cluster.rayOperatorAddon);
   });
 }
 

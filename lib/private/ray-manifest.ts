@@ -1,10 +1,10 @@
-import { Token } from "cdktf";
 import { IConstruct } from "constructs";
 import type { RayAuthOptions } from "../ray-auth-options";
-import { RayGroup, RayToleration, RayWorkerGroup } from "../ray-groups";
-import { RayPods } from "../ray-pods";
-import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
-import { invalid } from "./validation";
+import type { RayGroup, RayWorkerGroup } from "../ray-groups";
+import type { RayPods } from "../ray-pods";
+import { hostsOfReplica, nodeNeeds } from "./accelerators";
+import { authMode, compact, podTemplate, startParams } from "./ray-pod-template";
+import { CONTAINER_SECURITY_CONTEXT } from "./security-context";
 
 /** Ports of the head. The operator finds the dashboard by the name `dashboard`. */
 const HEAD_PORTS = [
@@ -13,8 +13,8 @@ const HEAD_PORTS = [
   { containerPort: 10001, name: "client" },
 ];
 
-/** GKE puts this on nodes whose metadata server speaks for the pod and not for the node; Autopilot refuses the selector. */
-const METADATA_SERVER_NODES = { "iam.gke.io/gke-metadata-server-enabled": "true" };
+/** What KubeRay calls the head's group in the label of its pods. */
+const HEAD_GROUP = "headgroup";
 
 /**
  * How long the head may take to end. Ray itself takes a second or two; the autoscaler beside it never hears that it should
@@ -70,8 +70,9 @@ export function rayClusterManifest(input: RayManifestInput): { [field: string]: 
 function headGroupSpec(input: RayManifestInput) {
   const { head, headPods } = input;
   return {
-    rayStartParams: merged(input.scope, "head.rayStartParams", head.rayStartParams, headPods.rayStartParams),
+    rayStartParams: startParams(input.scope, "head", head, headPods),
     template: podTemplate(input, "head", head, headPods, {
+      groupName: HEAD_GROUP,
       containerName: "ray-head",
       serviceAccountName: input.headServiceAccountName,
       ports: HEAD_PORTS,
@@ -83,73 +84,22 @@ function headGroupSpec(input: RayManifestInput) {
 function workerGroupSpec(input: RayManifestInput, group: RayWorkerGroup, index: number) {
   const path = `workerGroups[${index}]`;
   const minReplicas = group.minReplicas ?? 0;
+  const hosts = hostsOfReplica(group);
   return {
     groupName: group.groupName,
     // Left out where the autoscaler decides: Terraform must not take its decision back.
     ...(input.enableInTreeAutoscaling ? {} : { replicas: minReplicas }),
     minReplicas,
     maxReplicas: group.maxReplicas,
-    rayStartParams: merged(
-      input.scope,
-      `${path}.rayStartParams`,
-      group.rayStartParams,
-      input.workerPods.rayStartParams,
-    ),
+    ...(hosts > 1 ? { numOfHosts: hosts } : {}),
+    rayStartParams: startParams(input.scope, path, group, input.workerPods),
     template: podTemplate(input, path, group, input.workerPods, {
+      groupName: group.groupName,
       containerName: "ray-worker",
       serviceAccountName: input.workerServiceAccountName,
+      needs: nodeNeeds(group, input.autopilot),
     }),
   };
-}
-
-interface PodRole {
-  readonly containerName: string;
-  readonly serviceAccountName: string;
-  readonly ports?: { [field: string]: any }[];
-  readonly terminationGracePeriodSeconds?: number;
-}
-
-function podTemplate(input: RayManifestInput, path: string, group: RayGroup, pods: RayPods, role: PodRole) {
-  // Ray sizes itself by its limits, and the autoscaler fails without them.
-  const resources = { cpu: cpuQuantity(group.cpu), memory: memoryQuantity(group.memoryGiB) };
-  const env = { ...authMode(input), ...merged(input.scope, `${path}.env`, group.env, pods.env) };
-  const metadata = compact({
-    labels: { ...input.labels, ...group.labels },
-    annotations: {
-      ...input.defaultAnnotations,
-      ...merged(input.scope, `${path}.annotations`, group.annotations, pods.annotations),
-    },
-  });
-  const rayContainer = compact({
-    name: role.containerName,
-    image: group.image ?? input.image,
-    ports: role.ports,
-    env: Object.entries(env).map(([name, value]) => ({ name, value })),
-    resources: { requests: resources, limits: resources },
-    securityContext: CONTAINER_SECURITY_CONTEXT,
-    volumeMounts: pods.volumeMounts,
-    readinessProbe: pods.readinessProbe,
-    livenessProbe: pods.livenessProbe,
-  });
-  return compact({
-    metadata,
-    spec: compact({
-      serviceAccountName: role.serviceAccountName,
-      automountServiceAccountToken: pods.automountServiceAccountToken || undefined,
-      securityContext: compact({ ...POD_SECURITY_CONTEXT, fsGroup: pods.fsGroup }),
-      nodeSelector: { ...(input.autopilot ? {} : METADATA_SERVER_NODES), ...group.nodeSelector },
-      tolerations: group.tolerations?.map(toleration),
-      terminationGracePeriodSeconds: role.terminationGracePeriodSeconds,
-      initContainers: pods.initContainers,
-      containers: [rayContainer, ...pods.containers],
-      volumes: pods.volumes,
-    }),
-  });
-}
-
-/** Said outright, because Ray 2.61 changes the default; with `authOptions` the operator sets it. */
-function authMode({ authOptions }: RayManifestInput): { [name: string]: string } {
-  return authOptions === undefined ? { RAY_AUTH_MODE: "disabled" } : {};
 }
 
 /** The autoscaler is Ray too, in a container that the operator makes: it must authenticate as the head does. */
@@ -163,45 +113,4 @@ function autoscalerOptions(input: RayManifestInput) {
 
 function authOptionsOf({ mode, secretName, enableK8sTokenAuth }: RayAuthOptions) {
   return compact({ mode, secretName, enableK8sTokenAuth });
-}
-
-function toleration({ key, operator, value, effect }: RayToleration) {
-  return { key, operator, value, effect };
-}
-
-/** What the user set and what features add, which must not contradict each other. */
-function merged(
-  scope: IConstruct,
-  path: string,
-  own: { [name: string]: string } = {},
-  added: { [name: string]: string } = {},
-): { [name: string]: string } {
-  for (const name of Object.keys(added)) {
-    if (name in own && own[name] !== added[name]) {
-      throw invalid(
-        scope,
-        `${path}.${name}`,
-        `be left to the construct that sets ${JSON.stringify(added[name])}`,
-        own[name],
-      );
-    }
-  }
-  return { ...own, ...added };
-}
-
-/** Without what is empty: an empty field of a manifest says nothing and would show up in every plan's diff. */
-function compact(fields: { [field: string]: any }): { [field: string]: any } {
-  const isEmpty = (value: any) =>
-    value === undefined || (typeof value === "object" && Object.keys(value).length === 0);
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
-}
-
-function cpuQuantity(cpu: number): string {
-  if (Token.isUnresolved(cpu)) return Token.asString(cpu);
-  return Number.isInteger(cpu) ? `${cpu}` : `${Math.round(cpu * 1000)}m`;
-}
-
-function memoryQuantity(memoryGiB: number): string {
-  if (Token.isUnresolved(memoryGiB)) return `${Token.asString(memoryGiB)}Gi`;
-  return Number.isInteger(memoryGiB) ? `${memoryGiB}Gi` : `${Math.round(memoryGiB * 1024)}Mi`;
 }
