@@ -15,18 +15,18 @@ import { autoscales, requireAutoscalerAccount, requireRayClusterProps } from "./
 import { headServiceName, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
 import { rayClusterManifest } from "./private/ray-manifest";
 import { RayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
+import { autoscalerResources } from "./private/ray-options";
 import { invalid } from "./private/validation";
 import { DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
 import type { RayAuthOptions } from "./ray-auth-options";
+import type { RayAutoscalerOptions } from "./ray-autoscaler-options";
 import type { RayBucketAccess } from "./ray-bucket-access";
+import type { RayGcsFaultToleranceOptions } from "./ray-gcs-fault-tolerance-options";
 import { RayGroup, RayWorkerGroup } from "./ray-groups";
 import { RayNetworkPeer } from "./ray-network-peer";
 import { RayPods } from "./ray-pods";
 import type { RbacSubject } from "./rbac-subject";
 import type { IWorkloadIdentity } from "./workload-identity";
-
-/** What the autoscaler gets. https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/common/pod.go */
-const AUTOSCALER = { cpu: 0.5, memoryGiB: 0.5 };
 
 /** How long the pods may take to end before the destroy of a Ray cluster gives up waiting for them. */
 const DRAIN_TIMEOUT_SECONDS = 180;
@@ -129,6 +129,13 @@ export interface RayClusterProps {
    * @default - true when a worker group can grow
    */
   readonly enableInTreeAutoscaling?: boolean;
+  /** @default - Ray's own settings */
+  readonly autoscalerOptions?: RayAutoscalerOptions;
+  /**
+   * A Redis that keeps what the head knows, so that it may be lost.
+   * @default - what the head knows ends with it
+   */
+  readonly gcsFaultToleranceOptions?: RayGcsFaultToleranceOptions;
   /**
    * Ray's own authentication of callers, instead of a `RayAuthProxy`.
    * @default - none: whoever reaches the ports may use Ray
@@ -322,6 +329,8 @@ export class RayCluster extends Construct implements IRayCluster {
         labels: props.labels ?? {},
         autopilot: this.cluster.autopilot,
         enableInTreeAutoscaling: autoscales(props),
+        autoscalerOptions: props.autoscalerOptions,
+        gcsFaultToleranceOptions: props.gcsFaultToleranceOptions,
         recreate: this.recreate(props),
         authOptions: props.authOptions,
         defaultAnnotations: this.bucketMounts.defaultAnnotations,
@@ -333,14 +342,15 @@ export class RayCluster extends Construct implements IRayCluster {
         workerPods: this.workers,
       }),
     );
-    this.requireRoomForPods(manifest.spec, autoscales(props));
+    this.requireRoomForPods(manifest.spec, props);
     for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
     return manifest;
   }
 
   /** Before the overrides, which may lead pods to nodes that are not known here. */
-  private requireRoomForPods(spec: { [field: string]: any }, autoscaler: boolean): void {
-    requireRoom(this, this.cluster, "head", spec.headGroupSpec, autoscaler ? [AUTOSCALER] : []);
+  private requireRoomForPods(spec: { [field: string]: any }, props: RayClusterProps): void {
+    const autoscaler = autoscales(props) ? [autoscalerResources(props.autoscalerOptions)] : [];
+    requireRoom(this, this.cluster, "head", spec.headGroupSpec, autoscaler);
     spec.workerGroupSpecs.forEach((group: { [field: string]: any }, index: number) =>
       requireRoom(this, this.cluster, `workerGroups[${index}]`, group),
     );

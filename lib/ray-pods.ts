@@ -2,6 +2,9 @@ import { ITerraformDependable } from "cdktf";
 import { IConstruct } from "constructs";
 import { invalid } from "./private/validation";
 
+/** What the operator and this library call their own containers. */
+const OWN_CONTAINERS = ["ray-head", "ray-worker", "autoscaler", "wait-gcs-ready"];
+
 /**
  * What features add to the head pod, or to every worker pod, of a Ray cluster. Everything is collected until synth, so the
  * order does not matter. For a Ray cluster that is deployed by other means it is plain data to put into its manifest.
@@ -94,12 +97,12 @@ export class RayPods {
   }
 
   /**
-   * Adds a container beside the Ray container.
+   * Adds a container beside the Ray container, which stays the first.
    *
    * @throws if there is another one of that name
    */
   public addContainer(container: { [field: string]: any }): void {
-    this.requireFree("container", "name", container, [...this.containerList, ...this.initContainerList]);
+    this.requireFree("container", "name", container, this.knownContainers);
     this.containerList.push(container);
   }
 
@@ -109,7 +112,7 @@ export class RayPods {
    * @throws if there is another one of that name
    */
   public addInitContainer(container: { [field: string]: any }): void {
-    this.requireFree("init container", "name", container, [...this.containerList, ...this.initContainerList]);
+    this.requireFree("init container", "name", container, this.knownContainers);
     this.initContainerList.push(container);
   }
 
@@ -204,6 +207,10 @@ export class RayPods {
   /** Makes the pods wait for something. */
   public addDependency(dependency: ITerraformDependable): void {
     this.awaited.push(dependency);
+  }
+
+  private get knownContainers(): { [field: string]: any }[] {
+    return [...this.containerList, ...this.initContainerList, ...OWN_CONTAINERS.map((name) => ({ name }))];
   }
 
   private requireFree(

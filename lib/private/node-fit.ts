@@ -19,12 +19,6 @@ import { invalid } from "./validation";
 const POOL_LABELS = [GPU_LABEL, TPU_LABEL, SPOT_LABEL, "cloud.google.com/gke-nodepool"];
 const SYSTEM_LABEL = /(^|\.)(kubernetes\.io|k8s\.io|cloud\.google\.com|gke\.io)\//;
 
-/** What comes to a pod after its template: the autoscaler, the sidecar of the Cloud Storage FUSE driver. */
-export interface InjectedContainer {
-  readonly cpu: number;
-  readonly memoryGiB: number;
-}
-
 /** https://github.com/GoogleCloudPlatform/gcs-fuse-csi-driver/blob/main/docs/usage.md */
 const FUSE_SIDECAR = { cpu: "250m", memory: "256Mi" };
 
@@ -40,6 +34,7 @@ interface PodNeeds extends NodeResources {
 /**
  * @param path of the group, for the error
  * @param group as it stands in the manifest of the Ray cluster
+ * @param injected containers that the operator adds
  * @throws if the cluster is made here and no node of its pools could ever hold a pod of the group
  */
 export function requireRoom(
@@ -47,7 +42,7 @@ export function requireRoom(
   cluster: IGkeWorkloadIdentityCluster,
   path: string,
   group: { [field: string]: any },
-  injected: InjectedContainer[] = [],
+  injected: NodeResources[] = [],
 ): void {
   if (cluster.nodePools.length === 0) return;
   const needs = needsOf(group, injected);
@@ -68,7 +63,7 @@ export function requireRoom(
   );
 }
 
-function needsOf(group: { [field: string]: any }, injected: InjectedContainer[]): PodNeeds {
+function needsOf(group: { [field: string]: any }, injected: NodeResources[]): PodNeeds {
   const { metadata, spec } = group.template;
   const annotations = metadata?.annotations ?? {};
   const all = [...injected];

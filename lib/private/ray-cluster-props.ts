@@ -5,6 +5,7 @@ import type { RayGroup, RayTopologySpreadConstraint } from "../ray-groups";
 import { requireAccelerators } from "./accelerators";
 import { requireAuthOptions } from "./ray-auth";
 import { requireNetworkPeer } from "./ray-network-policy";
+import { requireAutoscalerOptions, requireGcsFaultTolerance } from "./ray-options";
 import {
   DNS_LABEL,
   DNS_SUBDOMAIN,
@@ -44,6 +45,8 @@ export function requireRayClusterProps(scope: IConstruct, props: RayClusterProps
   requireGroup(scope, "head", props.head, props);
   requireWorkerGroups(scope, props);
   requireIdentities(scope, props);
+  requireAutoscalerOptions(scope, props, autoscales(props));
+  requireGcsFaultTolerance(scope, props);
   if (props.authOptions !== undefined) {
     const rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
     requireAuthOptions(scope, props.authOptions, {

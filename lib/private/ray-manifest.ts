@@ -1,10 +1,12 @@
 import { IConstruct } from "constructs";
 import type { RayAuthOptions } from "../ray-auth-options";
+import type { RayAutoscalerOptions } from "../ray-autoscaler-options";
+import type { RayGcsFaultToleranceOptions } from "../ray-gcs-fault-tolerance-options";
 import type { RayGroup, RayWorkerGroup } from "../ray-groups";
 import type { RayPods } from "../ray-pods";
 import { hostsOfReplica, nodeNeeds } from "./accelerators";
+import { autoscalerOptionsOf, gcsFaultToleranceOptionsOf } from "./ray-options";
 import { authMode, compact, podTemplate, startParams } from "./ray-pod-template";
-import { CONTAINER_SECURITY_CONTEXT } from "./security-context";
 
 /** Ports of the head. The operator finds the dashboard by the name `dashboard`. */
 const HEAD_PORTS = [
@@ -33,6 +35,8 @@ export interface RayManifestInput {
   readonly labels: { [name: string]: string };
   readonly autopilot: boolean;
   readonly enableInTreeAutoscaling: boolean;
+  readonly autoscalerOptions?: RayAutoscalerOptions;
+  readonly gcsFaultToleranceOptions?: RayGcsFaultToleranceOptions;
   readonly recreate: boolean;
   readonly authOptions?: RayAuthOptions;
   /** Annotations of every pod that its group may set otherwise. */
@@ -58,6 +62,9 @@ export function rayClusterManifest(input: RayManifestInput): { [field: string]: 
             enableInTreeAutoscaling: true,
             autoscalerOptions: autoscalerOptions(input),
           }
+        : {}),
+      ...(input.gcsFaultToleranceOptions
+        ? { gcsFaultToleranceOptions: compact(gcsFaultToleranceOptionsOf(input.gcsFaultToleranceOptions)) }
         : {}),
       ...(input.authOptions ? { authOptions: authOptionsOf(input.authOptions) } : {}),
       ...(input.recreate ? { upgradeStrategy: { type: "Recreate" } } : {}),
@@ -105,10 +112,10 @@ function workerGroupSpec(input: RayManifestInput, group: RayWorkerGroup, index: 
 /** The autoscaler is Ray too, in a container that the operator makes: it must authenticate as the head does. */
 function autoscalerOptions(input: RayManifestInput) {
   const { RAY_AUTH_MODE: mode } = { ...authMode(input), ...input.head.env };
-  return {
-    ...(mode === undefined ? {} : { env: [{ name: "RAY_AUTH_MODE", value: mode }] }),
-    securityContext: CONTAINER_SECURITY_CONTEXT,
-  };
+  return compact({
+    ...autoscalerOptionsOf(input.autoscalerOptions),
+    env: mode === undefined ? undefined : [{ name: "RAY_AUTH_MODE", value: mode }],
+  });
 }
 
 function authOptionsOf({ mode, secretName, enableK8sTokenAuth }: RayAuthOptions) {

@@ -1,0 +1,44 @@
+/** The two autoscalers of Ray. */
+export enum RayAutoscalerVersion {
+  V1 = "v1",
+  /** With it no container of a pod is started again: the operator replaces the pod (`restartPolicy: Never`). */
+  V2 = "v2",
+}
+
+/** How fast the number of workers grows. */
+export enum RayUpscalingMode {
+  /** At most as many workers are pending as the Ray cluster is large. */
+  CONSERVATIVE = "Conservative",
+  /** As fast as the nodes come. */
+  DEFAULT = "Default",
+}
+
+/**
+ * Settings of Ray's autoscaler, which runs beside the head.
+ *
+ * https://docs.ray.io/en/latest/cluster/kubernetes/user-guides/configuring-autoscaling.html
+ */
+export interface RayAutoscalerOptions {
+  /**
+   * Needs KubeRay 1.4 or newer.
+   * @default - Ray's: V2 from Ray 2.47 on
+   */
+  readonly version?: RayAutoscalerVersion;
+  /**
+   * How long a worker has nothing to do before it ends.
+   * @default 60
+   */
+  readonly idleTimeoutSeconds?: number;
+  /** @default RayUpscalingMode.DEFAULT */
+  readonly upscalingMode?: RayUpscalingMode;
+  /**
+   * CPUs of the autoscaler's container: request and limit.
+   * @default 0.5
+   */
+  readonly cpu?: number;
+  /**
+   * Memory of the autoscaler's container in GiB: request and limit.
+   * @default 0.5
+   */
+  readonly memoryGiB?: number;
+}
