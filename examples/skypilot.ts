@@ -39,7 +39,7 @@ const sky = new SkyPilotServiceAccount(stack, "sky", {
 sky.grantLauncher(RbacSubject.user("ada@example.com"));
 sky.grantLauncher(RbacSubject.user("bob@example.com"));
 
-new TerraformOutput(stack, "get_credentials_command", { value: cluster.getCredentialsCommand });
+new TerraformOutput(stack, "get_credentials_command", { value: cluster.credentialsCommand });
 new TerraformOutput(stack, "sky_config", { value: sky.skyConfig });
 new TerraformOutput(stack, "bucket_url", { value: data.bucketUrl });
 

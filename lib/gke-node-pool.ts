@@ -1,14 +1,20 @@
 /** What a taint does to pods that do not tolerate it. */
 export enum GkeTaintEffect {
+  /** They are not put on the node. */
   NO_SCHEDULE = "NO_SCHEDULE",
+  /** They are put on the node where nothing else is free. */
   PREFER_NO_SCHEDULE = "PREFER_NO_SCHEDULE",
+  /** They are not put on the node, and those that run there are ended. */
   NO_EXECUTE = "NO_EXECUTE",
 }
 
 /** A taint on every node of a pool. */
 export interface GkeTaint {
+  /** What pods tolerate, for example `team`. */
   readonly key: string;
+  /** For example `research`. */
   readonly value: string;
+  /** What it does to the others. */
   readonly effect: GkeTaintEffect;
 }
 

@@ -27,9 +27,13 @@ const APIS = ["cloudresourcemanager", "compute", "container", "iam", "iamcredent
 
 /** How early a cluster gets new GKE versions. https://cloud.google.com/kubernetes-engine/docs/concepts/release-channels */
 export enum GkeReleaseChannel {
+  /** As soon as they are out. */
   RAPID = "RAPID",
+  /** After some months in `RAPID`. */
   REGULAR = "REGULAR",
+  /** After some months in `REGULAR`. */
   STABLE = "STABLE",
+  /** As in `REGULAR`, and each is supported for about two years. */
   EXTENDED = "EXTENDED",
 }
 
@@ -86,7 +90,7 @@ export interface IGkeWorkloadIdentityCluster extends IConstruct {
   /** What every Kubernetes object in the cluster must wait for, so that it can be made and, on destroy, removed. */
   readonly kubernetesDependencies: ITerraformDependable[];
   /** Command that lets kubectl reach the cluster. */
-  readonly getCredentialsCommand: string;
+  readonly credentialsCommand: string;
   /**
    * What a resource of a Google API must wait for: the enablement of that API where the cluster enables it.
    *
@@ -143,6 +147,7 @@ export interface GkeClusterOptions {
   readonly helmProvider?: TerraformProvider;
 }
 
+/** What a new cluster is told. */
 export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
   /** Required unless `autopilot`. */
   readonly nodePools?: GkeNodePool[];
@@ -265,7 +270,9 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     return new ClusterOfAttributes(scope, id, attributes);
   }
 
+  /** True: it is made here. */
   public readonly owned = true;
+  /** What every Kubernetes object in the cluster waits for: its node pools, or itself with Autopilot, and the nodes' rights. */
   public readonly kubernetesDependencies: ITerraformDependable[];
   /** Email of the account that the nodes run as. */
   public readonly nodeServiceAccountEmail: string;
@@ -292,6 +299,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     this.kubernetesDependencies = [...nodes, ...nodeRights];
   }
 
+  /** Host name or address of the API server. */
   public get endpoint(): string {
     return this.resource.getStringAttribute(this.dnsEndpoint ? DNS_ENDPOINT : "endpoint");
   }
@@ -314,6 +322,11 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     return pool;
   }
 
+  /**
+   * The enablement of an API, where `enableApis` is on.
+   *
+   * @param service for example `storage`
+   */
   public override apiDependencies(service: string): ITerraformDependable[] {
     const api = this.apis.get(service);
     return api === undefined ? [] : [api];

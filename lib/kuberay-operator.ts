@@ -47,6 +47,7 @@ export interface IKubeRayOperator extends IConstruct {
   readonly rayClusterDependencies: ITerraformDependable[];
 }
 
+/** How to wait for the add-on. */
 export interface KubeRayAddonProps {
   /** A cluster with `rayOperatorAddon`. */
   readonly cluster: IGkeWorkloadIdentityCluster;
@@ -73,6 +74,7 @@ export interface KubeRayAddonProps {
   readonly timeoutMinutes?: number;
 }
 
+/** How to install the chart. */
 export interface KubeRayChartProps {
   /** A cluster without the Ray Operator add-on. */
   readonly cluster: IGkeWorkloadIdentityCluster;
@@ -108,6 +110,7 @@ export interface KubeRayChartProps {
   readonly values?: { [key: string]: any };
 }
 
+/** What is known of an existing operator. */
 export interface ExistingKubeRayOperatorProps {
   /** Where the operator runs. */
   readonly cluster: IGkeWorkloadIdentityCluster;

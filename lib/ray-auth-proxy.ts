@@ -41,6 +41,7 @@ export enum RayAuthResource {
   RAY_CLUSTER = "rayclusters",
 }
 
+/** What a proxy is told. */
 export interface RayAuthProxyProps {
   /** Whose dashboard and job API are protected; made here or by other means. Only a RayCluster, not a RayJob or RayService. */
   readonly rayCluster: IRayCluster;

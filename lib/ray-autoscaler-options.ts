@@ -1,5 +1,6 @@
 /** The two autoscalers of Ray. */
 export enum RayAutoscalerVersion {
+  /** The one that has been there from the start. */
   V1 = "v1",
   /** With it no container of a pod is started again: the operator replaces the pod (`restartPolicy: Never`). */
   V2 = "v2",

@@ -51,6 +51,7 @@ export interface BucketGrantOptions {
   readonly objectPrefix?: string;
 }
 
+/** What access to a bucket is told. */
 export interface RayBucketAccessProps extends WorkloadIdentityOptions {
   /** Where the pods run that use the bucket. */
   readonly cluster: IGkeWorkloadIdentityCluster;

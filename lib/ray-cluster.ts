@@ -86,6 +86,7 @@ export interface RayClusterAttributes {
   readonly namespaceDependencies?: ITerraformDependable[];
 }
 
+/** What a Ray cluster is told. */
 export interface RayClusterProps {
   /** Who makes the pods, and so in which cluster. */
   readonly operator: IKubeRayOperator;
@@ -175,7 +176,7 @@ export class RayCluster extends Construct implements IRayCluster {
   /** Service account of the worker pods. */
   public readonly workerServiceAccountName: string;
   public readonly kuberayVersion?: string;
-  public readonly rayVersion: string;
+  public readonly rayVersion?: string;
   public readonly authOptions?: RayAuthOptions;
   public readonly namespaceDependencies: ITerraformDependable[];
   public readonly head: RayPods;
@@ -195,7 +196,7 @@ export class RayCluster extends Construct implements IRayCluster {
     this.cluster = props.operator.cluster;
     this.kuberayVersion = props.operator.kuberayVersion;
     this.rayClusterName = props.rayClusterName;
-    this.rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
+    this.rayVersion = rayVersionOf(props);
     this.authOptions = props.authOptions;
     requireRayClusterProps(this, props);
     this.requireUpgradeStrategy(props);
@@ -324,7 +325,7 @@ export class RayCluster extends Construct implements IRayCluster {
         scope: this,
         namespace: this.namespace,
         rayClusterName: this.rayClusterName,
-        rayVersion: this.rayVersion,
+        rayVersion: rayVersionOf(props),
         image: this.image(props),
         labels: props.labels ?? {},
         autopilot: this.cluster.autopilot,
@@ -367,7 +368,7 @@ export class RayCluster extends Construct implements IRayCluster {
   }
 
   private image(props: RayClusterProps): string {
-    return props.image ?? rayImage(this.rayVersion);
+    return props.image ?? rayImage(rayVersionOf(props));
   }
 
   private recreate(props: RayClusterProps): boolean {
@@ -451,6 +452,10 @@ function givenIdentities({ identity, workerIdentity }: RayClusterProps): {
   [property: string]: IWorkloadIdentity;
 } {
   return { ...(identity ? { identity } : {}), ...(workerIdentity ? { workerIdentity } : {}) };
+}
+
+function rayVersionOf(props: RayClusterProps): string {
+  return props.rayVersion ?? DEFAULT_RAY_VERSION;
 }
 
 /** Shares nothing: an override of one pod must not reach another, nor another Ray cluster. */

@@ -11,6 +11,7 @@ import { RayGroup, RayWorkerGroup } from "./ray-groups";
 import { RuntimeEnvNetrc } from "./runtime-env-netrc";
 import { SkyPilotServiceAccount } from "./skypilot-service-account";
 
+/** What the platform is told; everything has a default. */
 export interface RayPlatformStackProps {
   /** @default cloud-bucket-cluster */
   readonly clusterName?: string;
@@ -91,9 +92,13 @@ export interface RayPlatformStackProps {
  * that say how to go on. Add a `GoogleProvider` to it; the stack makes none and chooses no backend.
  */
 export class RayPlatformStack extends TerraformStack {
+  /** Where it all runs. */
   public readonly cluster: GkeWorkloadIdentityCluster;
+  /** Google's add-on, with the gate that waits for it. */
   public readonly operator: KubeRayOperator;
+  /** The bucket and the identity that may use it. */
   public readonly bucket: RayBucketAccess;
+  /** The Ray cluster whose pods have that identity. */
   public readonly ray: RayCluster;
   /** Who may use the dashboard and the job API; none where everybody may who reaches them. */
   public readonly authProxy?: RayAuthProxy;
@@ -155,7 +160,7 @@ export class RayPlatformStack extends TerraformStack {
     this.output(
       "get_credentials_command",
       "Lets kubectl reach the cluster.",
-      this.cluster.getCredentialsCommand,
+      this.cluster.credentialsCommand,
     );
     this.output("bucket_url", "The bucket that Ray's pods read and write.", this.bucket.bucketUrl);
     this.output("identity", "Who the pods are for IAM.", this.bucket.identity.member);

@@ -198,7 +198,7 @@ export class RayPods {
    *
    * @throws if they are given to another group already
    */
-  public setFsGroup(group: number): void {
+  public useFsGroup(group: number): void {
     if (this.volumeGroup !== undefined && this.volumeGroup !== group)
       throw invalid(this.owner, `${this.group}.fsGroup`, `stay ${this.volumeGroup}`, group);
     this.volumeGroup = group;

@@ -1,7 +1,10 @@
 /** Kinds of subjects as Kubernetes RBAC names them. */
 export enum RbacSubjectKind {
+  /** A Kubernetes service account. */
   SERVICE_ACCOUNT = "ServiceAccount",
+  /** A person or a Google service account. */
   USER = "User",
+  /** A group of users. */
   GROUP = "Group",
 }
 

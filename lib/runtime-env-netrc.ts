@@ -38,6 +38,7 @@ export interface NetrcMachine {
   readonly password: TerraformVariable;
 }
 
+/** Where the credentials come from. */
 export interface RuntimeEnvNetrcProps {
   /** Whose `runtime_env` may name private sources; made here or by other means. */
   readonly rayCluster: IRayCluster;
@@ -110,7 +111,7 @@ export class RuntimeEnvNetrc extends Construct {
       });
       pods.addVolumeMount({ name: VOLUME_NAME, mountPath: MOUNT_PATH, readOnly: true });
       pods.addEnv(ENVIRONMENT_VARIABLE, `${MOUNT_PATH}/${SECRET_KEY}`);
-      pods.setFsGroup(RAY_GROUP);
+      pods.useFsGroup(RAY_GROUP);
     }
   }
 

@@ -22,6 +22,7 @@ const INGRESS_NAMESPACE = "ingress-nginx";
 
 const LABELS = { parent: "skypilot" };
 
+/** What SkyPilot is to be able to do, and as whom. */
 export interface SkyPilotServiceAccountProps {
   /** Where SkyPilot launches. */
   readonly cluster: IGkeWorkloadIdentityCluster;

@@ -74,6 +74,7 @@ export interface WorkloadIdentityOptions {
   readonly projectNumber?: string;
 }
 
+/** What an identity is told. */
 export interface WorkloadIdentityProps extends WorkloadIdentityOptions {
   /** Where the pods run. */
   readonly cluster: IGkeWorkloadIdentityCluster;

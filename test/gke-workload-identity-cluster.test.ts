@@ -230,7 +230,7 @@ test("the DNS endpoint is reached without a certificate of the cluster", () => {
   });
   expect(provider.host).toMatch(/control_plane_endpoints_config\[0\]\.dns_endpoint_config\[0\]\.endpoint/);
   expect(provider).not.toHaveProperty("cluster_ca_certificate");
-  expect(cluster.getCredentialsCommand).toMatch(/ --dns-endpoint$/);
+  expect(cluster.credentialsCommand).toMatch(/ --dns-endpoint$/);
 });
 
 test("an existing cluster is looked up by name and given nothing", () => {

@@ -23,7 +23,11 @@ interface Connection {
   readonly clusterCaCertificate?: string;
 }
 
-/** What an owned and an existing cluster share: the project, the providers and the commands. */
+/**
+ * What an owned and an existing cluster share: the project, the providers and the commands.
+ *
+ * @internal
+ */
 export abstract class GkeClusterBase extends Construct implements IGkeWorkloadIdentityCluster {
   public abstract readonly owned: boolean;
   public abstract readonly nodePools: GkeNodePool[];
@@ -88,7 +92,7 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
     return this.givenHelmProvider;
   }
 
-  public get getCredentialsCommand(): string {
+  public get credentialsCommand(): string {
     const endpoint = this.dnsEndpoint ? " --dns-endpoint" : "";
     return `gcloud container clusters get-credentials ${this.clusterName} --location ${this.location} --project ${this.project}${endpoint}`;
   }

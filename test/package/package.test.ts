@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { allApps, synthesizeApp } from "../support/apps";
 
 const ROOT = resolve(__dirname, "../..");
 const PEERS = [
@@ -20,15 +21,10 @@ const PEERS = [
   "@cdktf/provider-helm",
   "@cdktf/provider-kubernetes",
 ];
-/** Each public construct by the name of its file. */
-const CONSTRUCTS = {
-  "gke-workload-identity-cluster": "GkeWorkloadIdentityCluster",
-  "kuberay-operator": "KubeRayOperator",
-  "ray-bucket-access": "RayBucketAccess",
-  "ray-cluster": "RayCluster",
-  "ray-platform-stack": "RayPlatformStack",
-  "workload-identity": "WorkloadIdentity",
-};
+/** What lib/index.ts exports, by the names of their files. */
+const MODULES = [
+  ...readFileSync(join(ROOT, "lib/index.ts"), "utf8").matchAll(/^export \* from "\.\/([\w-]+)";$/gm),
+].map(([, file]) => file);
 
 /** An app that takes one half of the constructs from the package and the other half from their own paths. */
 const APP = `
@@ -63,6 +59,36 @@ new RayCluster(stack, "ray", {
 });
 app.synth();
 `;
+
+/** What `cdktf init --template typescript` of version 0.21 writes. */
+const CDKTF_INIT_TSCONFIG = {
+  compilerOptions: {
+    alwaysStrict: true,
+    declaration: true,
+    experimentalDecorators: true,
+    inlineSourceMap: true,
+    inlineSources: true,
+    lib: ["es2018"],
+    module: "CommonJS",
+    noEmitOnError: true,
+    noFallthroughCasesInSwitch: true,
+    noImplicitAny: true,
+    noImplicitReturns: true,
+    noImplicitThis: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    resolveJsonModule: true,
+    strict: true,
+    strictNullChecks: true,
+    strictPropertyInitialization: true,
+    stripInternal: true,
+    target: "ES2018",
+    incremental: true,
+    skipLibCheck: true,
+  },
+  include: ["examples/*.ts"],
+  exclude: ["node_modules", "cdktf.out"],
+};
 
 /** Compiles only where the classes have their real types: an import without types is \`any\`, which is a number too. */
 const TYPE_CHECK = `
@@ -102,7 +128,7 @@ test("the package holds the compiled library, its types and its chart, and nothi
   const sources = filesBelow(join(ROOT, "lib"));
   const compiled = sources
     .filter((file) => file.endsWith(".ts"))
-    .flatMap((file) => [file.replace(/ts$/, "js"), file.replace(/ts$/, "d.ts")]);
+    .flatMap((file) => ["js", "js.map", "d.ts"].map((extension) => file.replace(/ts$/, extension)));
   const charts = sources.filter((file) => file.startsWith("charts/"));
   expect(charts).toContain("charts/manifests/Chart.yaml");
 
@@ -149,10 +175,60 @@ test.each([
   60_000,
 );
 
-test.each(Object.entries(CONSTRUCTS))("cdktf-gke-ray/lib/%s is the %s of the package", (file, name) => {
-  const script = `console.log(require("cdktf-gke-ray/lib/${file}").${name} === require("cdktf-gke-ray").${name})`;
+test("every example synthesizes in a project of one's own, with its import paths changed and nothing else", () => {
+  const examples = allApps().filter((app) => app.startsWith("examples/"));
+  mkdirSync(join(project, "examples"));
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify(CDKTF_INIT_TSCONFIG));
+  for (const example of examples) {
+    const source = readFileSync(join(ROOT, example), "utf8");
+    writeFileSync(
+      join(project, example),
+      source.replaceAll('"../lib"', '"cdktf-gke-ray"').replaceAll('"../lib/', '"cdktf-gke-ray/lib/'),
+    );
+  }
 
-  expect(run("--eval", script)).toBe("true\n");
+  run(join(ROOT, "node_modules/typescript/bin/tsc"), "--project", ".");
+
+  for (const example of examples) {
+    const outdir = join(folder, example.replace(/\W/g, "-"));
+    execFileSync(process.execPath, [example.replace(/ts$/, "js")], {
+      cwd: project,
+      env: { ...process.env, CDKTF_OUTDIR: outdir },
+    });
+    for (const [name, { json }] of Object.entries(synthesizeApp(example))) {
+      const installed = JSON.parse(readFileSync(join(outdir, "stacks", name, "cdk.tf.json"), "utf8"));
+      expect(withoutLocalState(installed)).toEqual(withoutLocalState(json));
+    }
+  }
+}, 120_000);
+
+test("each public module has a path of its own, with the same classes", () => {
+  const script = `
+    const all = require("cdktf-gke-ray");
+    for (const file of ${JSON.stringify(MODULES)}) {
+      const own = Object.entries(require("cdktf-gke-ray/lib/" + file));
+      console.log(own.every(([name, value]) => all[name] === value));
+    }`;
+
+  expect(MODULES.length).toBeGreaterThan(10);
+  expect(run("--eval", script)).toBe("true\n".repeat(MODULES.length));
+});
+
+test("source maps hold the sources, and name nothing of the machine that built them", () => {
+  const lib = join(project, "node_modules/cdktf-gke-ray/dist/lib");
+  for (const file of filesBelow(lib).filter((name) => name.endsWith(".map"))) {
+    const { sources, sourcesContent } = JSON.parse(readFileSync(join(lib, file), "utf8"));
+    expect(sources).toEqual([expect.stringMatching(/^(\.\.\/)+lib\/[\w/-]+\.ts$/)]);
+    expect(sourcesContent).toEqual([readFileSync(join(ROOT, "lib", file.replace("js.map", "ts")), "utf8")]);
+  }
+});
+
+test("the package is the same, byte for byte, when it is packed again", () => {
+  const again = join(folder, "again");
+  mkdirSync(again);
+  npm(ROOT, "pack", "--pack-destination", again);
+
+  expect(readFileSync(join(again, tarball())).equals(readFileSync(join(folder, tarball())))).toBe(true);
 });
 
 test("one construct's path loads its own provider classes only", () => {
@@ -188,9 +264,11 @@ function npm(cwd: string, ...args: string[]): void {
   execFileSync("npm", [...args, ...quiet], { cwd, stdio: "pipe", shell: process.platform === "win32" });
 }
 
-/** Runs node in the consumer's project. */
+/** Runs node in the consumer's project. @throws with all that it printed */
 function run(...args: string[]): string {
-  return execFileSync(process.execPath, args, { cwd: project, encoding: "utf8", stdio: "pipe" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: project, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stdout}${stderr}`);
+  return stdout;
 }
 
 /** Runs an app of the project, written first when its source is given, and reads the one stack that it makes. */
@@ -202,6 +280,12 @@ function synthesize(file: string, source?: string): { json: any; dir: string } {
   run(file);
   const dir = join(project, "cdktf.out/stacks/consumer");
   return { json: JSON.parse(readFileSync(join(dir, "cdk.tf.json"), "utf8")), dir };
+}
+
+/** The paths of local states are those of the project's folder. */
+function withoutLocalState(json: any): any {
+  const terraform = { ...json.terraform, backend: undefined };
+  return { ...json, terraform, data: { ...json.data, terraform_remote_state: undefined } };
 }
 
 /** The Ray cluster's release must name a chart that lies in the stack's own folder: only that folder travels. */
