@@ -216,7 +216,7 @@ function gateJob(namespace: string, image: string, timeoutMinutes: number): JobV
     image,
     command: ["python3", "-c", WAIT_FOR_RAY_API],
     resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
-    securityContext: CONTAINER_SECURITY_CONTEXT,
+    securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
   };
   return {
     metadata: { name, namespace, labels },

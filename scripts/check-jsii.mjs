@@ -17,7 +17,7 @@ try {
   cpSync(join(root, "README.md"), join(folder, "README.md"));
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "package.json"), JSON.stringify(jsiiPackage(), null, 2));
-  const jsii = join(root, "node_modules/jsii/bin/jsii");
+  const jsii = fileURLToPath(import.meta.resolve("jsii/bin/jsii"));
   const env = { ...process.env, JSII_SILENCE_SUPPORT_WARNING: "1" };
   const { status } = spawnSync(process.execPath, [jsii, "--fail-on-warnings", ...SILENCED], {
     cwd: folder,

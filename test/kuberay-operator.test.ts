@@ -38,6 +38,7 @@ test("the gate meets the restricted Pod Security Standard", () => {
   expect([spec.container].flat()[0].security_context).toEqual({
     allow_privilege_escalation: false,
     capabilities: { drop: ["ALL"] },
+    read_only_root_filesystem: true,
   });
 });
 

@@ -67,7 +67,7 @@ export function newNodePool(requested: Json, place: NodePoolPlace): NodePool {
 }
 
 /** What the API makes of the node settings that were asked for. */
-export function nodeConfig(requested: Json = {}): Json {
+function nodeConfig(requested: Json = {}): Json {
   const diskSizeGb = requested.diskSizeGb || 100;
   const diskType = requested.diskType || "pd-balanced";
   const provisioning = requested.spot ? "spot" : requested.preemptible ? "preemptible" : "on-demand";
@@ -140,7 +140,7 @@ export function checkAutoscaling(autoscaling: Json): void {
   }
 }
 
-export function checkNodeConfig(config: Json, project: Project, cluster: Json): void {
+function checkNodeConfig(config: Json, project: Project, cluster: Json): void {
   checkLabels("node_config.resource_labels", config.resourceLabels);
   checkNodeLabels(config.labels);
   checkNodeServiceAccount(config.serviceAccount, project);

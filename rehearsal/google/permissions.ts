@@ -18,7 +18,7 @@ const OBJECT_ALL = [...OBJECT_READ, ...OBJECT_WRITE, ...OBJECT_POLICY];
 const EVERYTHING = [...OBJECT_ALL, ...BUCKET_READ, ...BUCKET_WRITE, ...BUCKET_POLICY];
 
 /** https://cloud.google.com/storage/docs/access-control/iam-roles, as far as the JSON API is used here. */
-export const STORAGE_ROLES: Readonly<Record<string, readonly string[]>> = {
+const STORAGE_ROLES: Readonly<Record<string, readonly string[]>> = {
   "roles/storage.admin": EVERYTHING,
   "roles/storage.objectAdmin": OBJECT_ALL,
   "roles/storage.objectUser": [...OBJECT_READ, ...OBJECT_WRITE],

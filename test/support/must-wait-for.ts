@@ -41,7 +41,7 @@ export function mustWaitFor(configuration: Configuration): GraphEdge[] {
 }
 
 /** Whether a Helm release holds a RayCluster. */
-export function rayClusterOf({ type, body }: { type: string; body: any }): any {
+function rayClusterOf({ type, body }: { type: string; body: any }): any {
   if (type !== "helm_release") return undefined;
   const values = (body.values ?? []).filter((text: string) => text.startsWith('{"manifests"')).map(parse);
   return values.flatMap(({ manifests }: any) => manifests).find(({ kind }: any) => kind === "RayCluster");

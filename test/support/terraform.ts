@@ -5,13 +5,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { providerSchemas } from "./schema";
 
-export interface TerraformPlugins {
+/** The providers of the schema extract, in exactly its versions. */
+interface Installation {
   readonly available: boolean;
-  /** Why they are not available; empty when they are. */
+  /** Why they cannot be installed; empty when they can. */
   readonly reason: string;
-}
-
-interface Installation extends TerraformPlugins {
   /** Where `terraform init` put the plugins; later runs take them from there and nothing is fetched twice. */
   readonly folder: string;
 }
@@ -19,18 +17,13 @@ interface Installation extends TerraformPlugins {
 let installation: Installation | undefined;
 afterAll(() => installation && rmSync(installation.folder, { recursive: true, force: true }));
 
-/** Whether the providers of the schema extract, in exactly its versions, can be installed here; tried once. */
-export function terraformPlugins(): TerraformPlugins {
-  return install();
-}
-
 /**
  * A test that needs the providers; where they cannot be installed it is skipped, and says so itself: jest prints no
  * name of a suite in which everything is skipped.
  */
 export function testWithPlugins(name: string, run: () => void | Promise<void>): void {
   const check = async () => run();
-  const { available, reason } = terraformPlugins();
+  const { available, reason } = install();
   if (available) {
     test(name, check, 120_000);
   } else {
@@ -102,6 +95,7 @@ function keepStateIn(folder: string): void {
   writeFileSync(file, JSON.stringify({ ...configuration, terraform }, null, 2));
 }
 
+/** Tried once. */
 function install(): Installation {
   installation ??= tryInstallation();
   return installation;
