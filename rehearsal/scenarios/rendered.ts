@@ -13,11 +13,17 @@ export const rendered: Scenario = {
     for (const app of allApps()) {
       stage.step(app);
       for (const folder of (await synthesizeStacks(app)).values()) {
-        await applyAndDelete(stage, renderedObjects(folder));
+        await applyAndDelete(stage, withoutRepeats(renderedObjects(folder)));
       }
     }
   },
 };
+
+/** Two clusters of a stack may hold the same object; here there is one. */
+function withoutRepeats(objects: any[]): any[] {
+  const nameOf = ({ kind, metadata }: any) => `${kind} ${metadata.namespace}/${metadata.name}`;
+  return [...new Map(objects.map((object) => [nameOf(object), object])).values()];
+}
 
 async function applyAndDelete(stage: Stage, objects: any[]): Promise<void> {
   const all = [...madeByOthers(objects), ...objects];
