@@ -22,7 +22,8 @@ async function generate() {
     const project = await app.convert();
     if (project === undefined) throw new Error("the library does not compile");
     app.validate(project);
-    if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error("the docstrings are not complete");
+    if (app.logger.hasErrors() || app.logger.hasWarnings())
+      throw new Error("the docstrings are not complete");
     await app.generateOutputs(project);
     return readFileSync(join(folder, "api.md"), "utf8");
   } finally {
@@ -39,6 +40,7 @@ Everything that \`cdktf-gke-ray\` exports, from its docstrings (\`npm run docs\`
   return markdown
     .replace(/^# cdktf-gke-ray\n/, introduction)
     .replace(/<a id="[^"]*"><\/a> /g, "")
+    .replace(/\[([^\]]+)\]\(#(enumeration-member|property)-[^)]*\)/g, "$1")
     .replace(
       /\n#+ (Overrides|Inherited from|Extends|Extended by|Implements|Implementation of)\n\n(.+\n)+/g,
       "",

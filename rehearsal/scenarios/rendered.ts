@@ -13,7 +13,8 @@ export const rendered: Scenario = {
     for (const app of allApps()) {
       stage.step(app);
       for (const folder of (await synthesizeStacks(app)).values()) {
-        await applyAndDelete(stage, withoutRepeats(renderedObjects(folder)));
+        const objects = withoutRepeats(renderedObjects(folder));
+        if (objects.length > 0) await applyAndDelete(stage, objects);
       }
     }
   },
