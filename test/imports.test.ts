@@ -17,10 +17,17 @@ const library = sources("lib");
 function providerClassesOf(modules: string[]): Record<string, string[]> {
   const outdir = mkdtempSync(join(tmpdir(), "imports-"));
   const script = `
-    require("ts-node").register({ transpileOnly: true });
+    const { readFileSync } = require("fs");
+    const service = require("ts-node").create({ transpileOnly: true });
+    const compiled = {};
+    require.extensions[".ts"] = (module, file) => {
+      compiled[file] ??= service.compile(readFileSync(file, "utf8"), file);
+      module._compile(compiled[file], file);
+    };
     const loaded = {};
     for (const module of ${JSON.stringify(modules)}) {
-      Object.keys(require.cache).forEach((file) => delete require.cache[file]);
+      const mayDiffer = (file) => !/node_modules.(?!@cdktf)/.test(file);
+      Object.keys(require.cache).filter(mayDiffer).forEach((file) => delete require.cache[file]);
       require("./" + module);
       loaded[module] = Object.keys(require.cache);
     }
