@@ -3,6 +3,7 @@ import type { Artifact } from "./artifact";
 import { ToolCache } from "./cache";
 import { createAuthority } from "./certificates";
 import { kuberayOperatorChart } from "./chart";
+import { downloadChart } from "./chart-download";
 import { images } from "./images";
 import { imageStore } from "./image-store";
 import { customResourceDefinitions, missingGo, programArtifacts } from "./programs";
@@ -104,7 +105,8 @@ async function main(): Promise<void> {
   const problems = await buildTools(cache, progress, process.argv.includes("--install"));
   const chart = kuberayOperatorChart(cache);
   if ("skipReason" in chart) {
-    progress.line(`operator chart: ${chart.skipReason}`);
+    const problem = await downloadChart(chart.wanted);
+    progress.line(`operator chart: ${problem ? `${chart.skipReason}; ${problem}` : "downloaded"}`);
   }
   const incomplete = problems.length === 0 ? "" : `; without: ${problems.join("; ")}`;
   progress.line(
