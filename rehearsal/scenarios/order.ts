@@ -4,6 +4,14 @@ import type { AuditEvent } from "../node/audit";
 import type { Site } from "../site";
 import { expect, Scenario, Stage } from "../stage";
 
+/** What Ray pods need in Kubernetes: their account, who may reach them, and the proxy's rule and its right to ask. */
+const NEEDED: readonly (readonly [resource: string, name: RegExp])[] = [
+  ["serviceaccounts", /^my-ksa$/],
+  ["networkpolicies", /^raycluster-mini-ray$/],
+  ["configmaps", /^raycluster-mini-kube-rbac-proxy-/],
+  ["clusterrolebindings", /^ray-auth-proxy:ray:raycluster-mini$/],
+];
+
 /** Something that happened to one thing, in milliseconds since the epoch. */
 interface Moment {
   readonly what: string;
@@ -48,10 +56,9 @@ function rightsGiven(stage: Stage, site: Site): Moment[] {
   const moments = [
     ...written(google, /\/serviceAccounts\/my-iam-sa[^/]*:setIamPolicy/, "workload identity binding"),
     ...written(google, /\/b\/my-project-id-ray\/iam/, "bucket grant"),
-    ...created(stage, "serviceaccounts", "my-ksa"),
-    ...created(stage, "networkpolicies", "raycluster-mini-ray"),
+    ...NEEDED.flatMap(([resource, name]) => created(stage, resource, name)),
   ];
-  expect(moments.length >= 5, "not every right was seen being given", moments);
+  expect(moments.length >= 3 + NEEDED.length, "not every right was seen being given", moments);
   return moments;
 }
 
@@ -61,10 +68,9 @@ function rightsTaken(stage: Stage, site: Site, since: number): Moment[] {
   const moments = [
     ...written(google, /\/serviceAccounts\/my-iam-sa[^/]*:setIamPolicy/, "workload identity binding"),
     ...written(google, /\/b\/my-project-id-ray\/iam/, "bucket grant"),
-    ...deleted(stage, "serviceaccounts", "my-ksa"),
-    ...deleted(stage, "networkpolicies", "raycluster-mini-ray"),
+    ...NEEDED.flatMap(([resource, name]) => deleted(stage, resource, name)),
   ];
-  expect(moments.length >= 5, "not every right was seen being taken away", moments);
+  expect(moments.length >= 3 + NEEDED.length, "not every right was seen being taken away", moments);
   return moments;
 }
 
@@ -77,9 +83,9 @@ function expectReverse(stage: Stage, site: Site, since: number): void {
     .filter(({ path }) => /\/clusters\/cloud-bucket-cluster(\?|$)/.test(path))
     .map(toMoment);
   const steps = [
-    deleted(stage, "rayclusters", "raycluster-mini"),
-    deleted(stage, "jobs", "ray-operator-addon-gate"),
-    deleted(stage, "namespaces", "ray"),
+    deleted(stage, "rayclusters", /^raycluster-mini$/),
+    deleted(stage, "jobs", /^ray-operator-addon-gate$/),
+    deleted(stage, "namespaces", /^ray$/),
     pool,
     cluster,
   ];
@@ -124,21 +130,21 @@ function watchPods(stage: Stage): { stop(): Promise<number> } {
   };
 }
 
-function created(stage: Stage, resource: string, name: string): Moment[] {
+function created(stage: Stage, resource: string, name: RegExp): Moment[] {
   return audited(stage, "create", resource, name);
 }
 
-function deleted(stage: Stage, resource: string, name: string): Moment[] {
+function deleted(stage: Stage, resource: string, name: RegExp): Moment[] {
   return audited(stage, "delete", resource, name);
 }
 
-function audited(stage: Stage, verb: string, resource: string, name: string): Moment[] {
+function audited(stage: Stage, verb: string, resource: string, name: RegExp): Moment[] {
   return stage.node
     .auditEvents()
     .filter(({ objectRef }) => objectRef?.resource === resource && objectRef.subresource === undefined)
-    .filter(({ objectRef }) => objectRef?.name === name)
+    .filter(({ objectRef }) => name.test(objectRef?.name ?? ""))
     .filter((event) => event.verb === verb && (event.responseStatus?.code ?? 0) < 300)
-    .map((event) => toAuditMoment(event, `${verb} ${resource}/${name}`));
+    .map((event) => toAuditMoment(event, `${verb} ${resource}/${event.objectRef?.name}`));
 }
 
 function written(requests: readonly LoggedRequest[], path: RegExp, what: string): Moment[] {
