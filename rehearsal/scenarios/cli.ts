@@ -9,6 +9,9 @@ import { runCommand } from "../tools/command";
 const ROOT = resolve(__dirname, "../..");
 const STACK = "ray-platform";
 
+/** What the README sets before it destroys. */
+const UNPROTECTED = { RAY_DELETION_PROTECTION: "false", RAY_FORCE_DESTROY_BUCKET: "true" };
+
 export const cli: Scenario = {
   name: "cdktf-cli",
   title: "cdktf deploy, diff, output and destroy by the real CLI",
@@ -34,6 +37,9 @@ export const cli: Scenario = {
       stage.step("cdktf diff");
       const diff = await project.cdktf("diff", STACK);
       expect(diff.includes("No changes."), "the diff is not empty", diff);
+      stage.step("cdktf deploy, protection off");
+      project.settings = UNPROTECTED;
+      await project.cdktf("deploy", STACK, "--auto-approve");
       stage.step("cdktf destroy");
       await project.cdktf("destroy", STACK, "--auto-approve");
       await stage.expectNothingLeft(site, first);
@@ -45,6 +51,8 @@ export const cli: Scenario = {
 
 /** A folder with a cdktf.json whose app is the repository's, so that state and output stay out of the repository. */
 class CliProject {
+  /** Environment variables that the app reads. */
+  public settings: Readonly<Record<string, string>> = {};
   private readonly folder = mkdtempSync(join(tmpdir(), "cdktf-"));
 
   constructor(
@@ -68,8 +76,7 @@ class CliProject {
         ...this.site.terraformEnv,
         CHECKPOINT_DISABLE: "1",
         CI: "1",
-        RAY_DELETION_PROTECTION: "false",
-        RAY_ENABLE_APIS: "false",
+        ...this.settings,
       },
     });
   }

@@ -5,12 +5,13 @@ import { expect, Scenario, Skipped, Stage } from "../stage";
 import type { Site } from "../site";
 import type { Terraform } from "../terraform";
 
-/** An app of ours whose stacks are applied, used, planned again and destroyed. */
+/** An app of ours whose stacks are applied as they are, used, planned again and destroyed. */
 interface StackScenario extends Omit<Scenario, "run"> {
   readonly app: string;
-  /** What the scenario changes in the app before it is applied. */
+  /** Takes out of the app what the node cannot have. */
   readonly change?: (source: string) => string;
-  readonly settings?: Readonly<Record<string, string>>;
+  /** Lets Terraform destroy the clusters of the app, as somebody who is done with them would; left out where it has none. */
+  readonly unprotected?: Unprotected;
   /** Namespace and name of each Ray cluster. */
   readonly rayClusters: readonly (readonly [string, string])[];
   readonly site?: SiteOptions;
@@ -20,6 +21,12 @@ interface StackScenario extends Omit<Scenario, "run"> {
   use?(stage: Stage): Promise<void>;
   /** Removes what was made before. */
   after?(stage: Stage): Promise<void>;
+}
+
+/** How an app is told that its clusters may be destroyed. */
+interface Unprotected {
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly change?: (source: string) => string;
 }
 
 /** A Google service account that somebody else made, in another project. */
@@ -39,7 +46,7 @@ const STACKS: readonly StackScenario[] = [
     title: "main.ts, from a bare project to a worker that a task asked for, and away again",
     needs: ["pods", "terraform"],
     app: "main.ts",
-    settings: { RAY_DELETION_PROTECTION: "false" },
+    unprotected: { settings: { RAY_DELETION_PROTECTION: "false" } },
     rayClusters: [["ray", "raycluster-mini"]],
     site: { enabledApis: BARE_PROJECT },
     use: async (stage) => {
@@ -53,7 +60,7 @@ const STACKS: readonly StackScenario[] = [
     title: "Autopilot, a federated principal, and an add-on whose types come 30 s late",
     needs: ["pods", "terraform"],
     app: "examples/autopilot.ts",
-    change: unprotected,
+    unprotected: unprotectedAt("clusterName:"),
     rayClusters: [["ray", "raycluster-autopilot"]],
     site: { enabledApis: BARE_PROJECT, crdDelayMs: 30_000 },
   },
@@ -100,7 +107,8 @@ const STACKS: readonly StackScenario[] = [
     needs: ["pods", "terraform", "chart"],
     app: "examples/private-gpu.ts",
     // The node has no Cloud Storage FUSE driver: a pod with its volume would never start.
-    change: (source) => unprotected(source).replace(/^ray\.mountBucket.*\n/m, ""),
+    change: (source) => source.replace(/^ray\.mountBucket.*\n/m, ""),
+    unprotected: unprotectedAt("clusterName:"),
     rayClusters: [["research", "research"]],
   },
   {
@@ -125,8 +133,7 @@ const STACKS: readonly StackScenario[] = [
     title: "one construct in a stack whose cluster and providers are the user's",
     needs: ["terraform"],
     app: "examples/own-cluster.ts",
-    change: (source) =>
-      source.replace("enableAutopilot: true,", "enableAutopilot: true,\n  deletionProtection: false,"),
+    unprotected: unprotectedAt("enableAutopilot:"),
     rayClusters: [],
   },
   {
@@ -134,7 +141,7 @@ const STACKS: readonly StackScenario[] = [
     title: "SkyPilot's accounts, roles, quotas and policy and a bucket for its tasks, without Ray",
     needs: ["terraform"],
     app: "examples/skypilot.ts",
-    change: unprotected,
+    unprotected: unprotectedAt("clusterName:"),
     rayClusters: [],
   },
   {
@@ -160,7 +167,7 @@ const STACKS: readonly StackScenario[] = [
     title: "two tenants with a bucket, a Ray cluster and a proxy each",
     needs: ["pods", "terraform"],
     app: "examples/tenants.ts",
-    change: unprotected,
+    unprotected: unprotectedAt("clusterName:"),
     rayClusters: [
       ["vision", "ray"],
       ["speech", "ray"],
@@ -172,7 +179,7 @@ const STACKS: readonly StackScenario[] = [
     title: "the platform in one stack, a team in another that reads the first one's state",
     needs: ["pods", "terraform"],
     app: "examples/two-stacks.ts",
-    change: unprotected,
+    unprotected: unprotectedAt("clusterName:"),
     rayClusters: [["team", "team"]],
     long: true,
   },
@@ -181,11 +188,13 @@ const STACKS: readonly StackScenario[] = [
     title: "two clusters in one stack, with one Kubernetes behind both",
     needs: ["pods", "terraform"],
     app: "examples/two-clusters.ts",
+    // Two gates of one name have a cluster each, but here one Kubernetes.
     change: (source) =>
-      unprotected(source).replace(
+      source.replace(
         "{ cluster: identity.cluster }",
         "{ cluster: identity.cluster, gateNamespace: `gate-${name}` }",
       ),
+    unprotected: unprotectedAt("clusterName:"),
     rayClusters: [
       ["training", "training"],
       ["serving", "serving"],
@@ -200,7 +209,7 @@ const STACKS: readonly StackScenario[] = [
     title: "the constructs one by one on a zonal cluster",
     needs: ["pods", "terraform"],
     app: "examples/standard.ts",
-    change: unprotected,
+    unprotected: unprotectedAt("clusterName:"),
     rayClusters: [["ray", "raycluster-mini"]],
     long: true,
   },
@@ -215,15 +224,33 @@ function existingCluster(name: string, project = "my-project-id"): object {
   };
 }
 
-/** Lets Terraform destroy a cluster of an example, as somebody who is done with it would. */
-function unprotected(source: string): string {
-  return source.replace("clusterName:", "deletionProtection: false,\n  clusterName:");
+/** Writes before a property of a cluster that Terraform may destroy it. */
+function unprotectedAt(property: string): Unprotected {
+  return { change: (source) => source.replace(property, `deletionProtection: false,\n  ${property}`) };
+}
+
+function asItIs(source: string): string {
+  return source;
+}
+
+async function switchProtectionOff(
+  app: string,
+  change: (source: string) => string,
+  unprotected: Unprotected,
+  applied: readonly Terraform[],
+): Promise<void> {
+  const last = unprotected.change ? mustChange(app, unprotected.change) : asItIs;
+  const folders = await synthesizeStacks(app, unprotected.settings, (source) => last(change(source)));
+  for (const [index, folder] of [...folders.values()].entries()) {
+    await applied[index].update(folder);
+    await applied[index].apply();
+  }
 }
 
 async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<void> {
-  const { app, change, settings } = scenario;
+  const { app, change = asItIs, unprotected } = scenario;
   const [stackFolders, site] = await Promise.all([
-    synthesizeStacks(app, settings, change && mustChange(app, change)),
+    synthesizeStacks(app, {}, change === asItIs ? change : mustChange(app, change)),
     stage.site(scenario.site),
     stage.begin(),
   ]);
@@ -248,6 +275,10 @@ async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<v
   await scenario.use?.(stage);
   for (const terraform of applied) await stage.expectNothingToDo(terraform);
 
+  if (unprotected) {
+    stage.step("protection off");
+    await switchProtectionOff(app, change, unprotected, applied);
+  }
   for (const terraform of applied.reverse()) {
     stage.step("destroy");
     await terraform.destroy();
