@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installClient, isClient } from "./clients";
+import { PeakMemory } from "./node/memory";
+import { STATE_FOLDER } from "./node/mounts";
 import { Node } from "./node/node";
 import { capabilities, enterNamespaces } from "./node/run";
 import { scenarios } from "./scenarios";
@@ -20,6 +22,8 @@ const USAGE = `usage: npm run rehearsal -- [--all | --list | SCENARIO ... | FOLD
 interface Outcome {
   readonly status: "passed" | "failed" | "skipped";
   readonly message?: string;
+  /** The most memory that it took; unknown where it had no namespaces of its own. */
+  readonly peakBytes?: number;
 }
 
 /** Set in the process that runs one scenario: where it reports. */
@@ -93,8 +97,9 @@ async function runApart(scenario: Scenario, reason: string | undefined): Promise
   const outcome: Outcome = reason ? { status: "skipped", message: reason } : await spawnScenario(scenario);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   const mark = { passed: "ok  ", failed: "FAIL", skipped: "skip" }[outcome.status];
+  const memory = outcome.peakBytes ? `, ${(outcome.peakBytes / 1e9).toFixed(1)} GB` : "";
   clearLine();
-  say(`${mark} ${scenario.name} (${seconds} s)${outcome.message ? `: ${outcome.message}` : ""}`);
+  say(`${mark} ${scenario.name} (${seconds} s${memory})${outcome.message ? `: ${outcome.message}` : ""}`);
   return outcome;
 }
 
@@ -124,11 +129,14 @@ async function perform(name: string, report: string): Promise<void> {
   let outcome: Outcome = { status: "passed" };
   let node: Node | undefined;
   let stage: Stage | undefined;
+  let memory: PeakMemory | undefined;
   try {
     progress(name, "node");
     node = await Node.start({ cache, run, hosts: DOUBLED_NAMES, users: [DEPLOYER] });
+    if (run.level === "node") memory = new PeakMemory(STATE_FOLDER);
     stage = new Stage(node, cache, run.logDir, (text) => progress(name, text));
-    await scenario.run(stage);
+    const remark = await scenario.run(stage);
+    if (remark) outcome = { status: "passed", message: remark };
     node.throwIfCrashed();
   } catch (error) {
     outcome =
@@ -138,7 +146,7 @@ async function perform(name: string, report: string): Promise<void> {
   }
   await stage?.end().catch(() => undefined);
   await node?.stop();
-  writeFileSync(report, JSON.stringify(outcome));
+  writeFileSync(report, JSON.stringify({ ...outcome, peakBytes: memory?.stop() }));
   process.exit(outcome.status === "failed" ? 1 : 0);
 }
 

@@ -20,7 +20,8 @@ export interface Scenario {
   readonly needs: readonly Need[];
   /** Left out unless everything is asked for, because it takes long. */
   readonly long?: boolean;
-  run(stage: Stage): Promise<void>;
+  /** Resolves with a remark for whoever reads the result, if there is one. */
+  run(stage: Stage): Promise<void | string>;
 }
 
 /** A scenario that finds out only while it runs that something is missing. */

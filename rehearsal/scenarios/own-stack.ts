@@ -19,7 +19,7 @@ export function ownStack(argument: string): Scenario {
   };
 }
 
-async function rehearse(stage: Stage, folder: string, config: any): Promise<void> {
+async function rehearse(stage: Stage, folder: string, config: any): Promise<void | string> {
   const site = await stage.site(projectOf(config));
   await stage.begin();
   const first = site.google.snapshot();
@@ -37,10 +37,7 @@ async function rehearse(stage: Stage, folder: string, config: any): Promise<void
     await stage.ray(metadata.namespace!, metadata.name).waitForHead();
   }
   await stage.expectNothingToDo(terraform);
-  if (isProtected(config)) {
-    stage.step("not destroyed: deletion protection is on");
-    return;
-  }
+  if (isProtected(config)) return "applied and not destroyed: deletion protection is on";
   stage.step("destroy");
   await terraform.destroy();
   await stage.expectNothingLeft(site, first);
