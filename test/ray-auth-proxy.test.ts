@@ -60,6 +60,8 @@ test("the proxy is a native sidecar of the head, and Ray listens where only the 
         "--insecure-listen-address=0.0.0.0:8265",
         "--upstream=http://127.0.0.1:8443/",
         "--config-file=/etc/kube-rbac-proxy/config-file.yaml",
+        "--kube-api-qps=100",
+        "--kube-api-burst=200",
       ],
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "100m", memory: "128Mi" } },
       readinessProbe: { tcpSocket: { port: 8265 } },
@@ -168,6 +170,8 @@ test("a certificate makes the proxy answer by HTTPS", () => {
       "--tls-private-key-file=/etc/kube-rbac-proxy-tls/tls.key",
       "--upstream=http://127.0.0.1:8443/",
       "--config-file=/etc/kube-rbac-proxy/config-file.yaml",
+      "--kube-api-qps=100",
+      "--kube-api-burst=200",
     ],
   });
   expect(spec.initContainers[0].volumeMounts).toContainEqual({
