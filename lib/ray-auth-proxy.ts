@@ -27,6 +27,9 @@ const TLS_FOLDER = "/etc/kube-rbac-proxy-tls";
 const PUBLIC_PORT = 8265;
 const RAY_PORT = 8443;
 
+/** Where the proxy with a certificate says how it is; a probe that only connected to the other port would fill its log. */
+const HEALTH_PORT = 8643;
+
 /**
  * How often the proxy may ask the API server. Its own limit is 5 times a second, and until it knows the answer it asks for
  * every request: 200 at once of somebody new would wait for 40 seconds.
@@ -294,8 +297,12 @@ export class RayAuthProxy extends Construct {
           `--secure-listen-address=0.0.0.0:${PUBLIC_PORT}`,
           `--tls-cert-file=${TLS_FOLDER}/tls.crt`,
           `--tls-private-key-file=${TLS_FOLDER}/tls.key`,
+          `--proxy-endpoints-port=${HEALTH_PORT}`,
         ]
       : [`--insecure-listen-address=0.0.0.0:${PUBLIC_PORT}`];
+    const readinessProbe = this.tls
+      ? { httpGet: { path: "/healthz", port: HEALTH_PORT, scheme: "HTTPS" } }
+      : { tcpSocket: { port: PUBLIC_PORT } };
     const tlsMounts = this.tls ? [{ name: TLS_VOLUME, mountPath: TLS_FOLDER, readOnly: true }] : [];
     return {
       name: CONTAINER_NAME,
@@ -309,7 +316,7 @@ export class RayAuthProxy extends Construct {
         `--kube-api-burst=${API_BURST}`,
       ],
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "100m", memory: "128Mi" } },
-      readinessProbe: { tcpSocket: { port: PUBLIC_PORT } },
+      readinessProbe,
       // All of it, because the pod may be somebody else's.
       securityContext: {
         ...POD_SECURITY_CONTEXT,

@@ -168,11 +168,15 @@ test("a certificate makes the proxy answer by HTTPS", () => {
       "--secure-listen-address=0.0.0.0:8265",
       "--tls-cert-file=/etc/kube-rbac-proxy-tls/tls.crt",
       "--tls-private-key-file=/etc/kube-rbac-proxy-tls/tls.key",
+      "--proxy-endpoints-port=8643",
       "--upstream=http://127.0.0.1:8443/",
       "--config-file=/etc/kube-rbac-proxy/config-file.yaml",
       "--kube-api-qps=100",
       "--kube-api-burst=200",
     ],
+  });
+  expect(spec.initContainers[0].readinessProbe).toEqual({
+    httpGet: { path: "/healthz", port: 8643, scheme: "HTTPS" },
   });
   expect(spec.initContainers[0].volumeMounts).toContainEqual({
     name: "kube-rbac-proxy-tls",
