@@ -9,7 +9,7 @@ import { Node } from "./node/node";
 import { capabilities, enterNamespaces } from "./node/run";
 import { scenarios } from "./scenarios";
 import { isStackFolder, ownStack } from "./scenarios/own-stack";
-import { DEPLOYER, DOUBLED_NAMES } from "./site";
+import { DOUBLED_NAMES, GOOGLE_USERS } from "./site";
 import { type Need, Scenario, Skipped, Stage } from "./stage";
 import { whyNoProviders } from "./terraform";
 import { ToolCache } from "./tools/cache";
@@ -132,7 +132,7 @@ async function perform(name: string, report: string): Promise<void> {
   let memory: PeakMemory | undefined;
   try {
     progress(name, "node");
-    node = await Node.start({ cache, run, hosts: DOUBLED_NAMES, users: [DEPLOYER] });
+    node = await Node.start({ cache, run, hosts: DOUBLED_NAMES, users: Object.values(GOOGLE_USERS) });
     if (run.level === "node") memory = new PeakMemory(STATE_FOLDER);
     stage = new Stage(node, cache, run.logDir, (text) => progress(name, text));
     const remark = await scenario.run(stage);

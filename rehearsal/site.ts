@@ -10,7 +10,7 @@ import type { HostedOperator } from "./node/operator";
 import { Supervisor } from "./node/supervisor";
 import { SourceServer } from "./source-server";
 import { ToolCache } from "./tools/cache";
-import { issueCertificate } from "./tools/certificates";
+import { CertificateFiles, issueCertificate } from "./tools/certificates";
 import { kuberayOperatorChart } from "./tools/chart";
 import { Terraform } from "./terraform";
 
@@ -21,12 +21,18 @@ export const DOUBLED_NAMES: Readonly<Record<string, string>> = {
   "ray-project.github.io": ADDRESSES.charts,
 };
 
-/** A Google service account that may administer clusters, as whom the API server knows it. */
-export const DEPLOYER: StaticUser = {
-  name: "deployer@my-project-id.iam.gserviceaccount.com",
-  groups: ["system:masters"],
-  token: `ya29.${randomBytes(32).toString("base64url")}`,
+/** Google identities, whom the API server knows by the tokens that Google gave them, as GKE's does. */
+export const GOOGLE_USERS = {
+  ada: googleUser("ada@example.com"),
+  grace: googleUser("grace@example.com", ["ray-viewers@example.com"]),
+  mallory: googleUser("mallory@example.com"),
+  /** A service account that may administer clusters. */
+  deployer: googleUser("deployer@my-project-id.iam.gserviceaccount.com", ["system:masters"]),
 };
+
+function googleUser(name: string, groups?: readonly string[]): StaticUser {
+  return { name, groups, token: `ya29.${randomBytes(32).toString("base64url")}` };
+}
 
 export interface SiteOptions extends Partial<GoogleApisOptions> {
   /**
@@ -113,6 +119,14 @@ export class Site {
     return this.sources;
   }
 
+  /** A certificate of the authority that the Ray image trusts. */
+  public async certificateFiles(name: string, hosts: readonly string[]): Promise<CertificateFiles> {
+    const authority = { certificate: this.cache.authorityCertificate, key: this.cache.authorityKey };
+    const files = { certificate: join(this.logDir, `${name}.pem`), key: join(this.logDir, `${name}.key`) };
+    await issueCertificate(authority, files, { commonName: hosts[0], names: hosts });
+    return files;
+  }
+
   /** Ends what was started here and clears the cluster of what an unfinished scenario left. */
   public async stop(): Promise<void> {
     this.workspaces.forEach((terraform) => terraform.remove());
@@ -129,7 +143,7 @@ export class Site {
       projectId: "my-project-id",
       projectNumber: "123456789012",
       accessToken: this.node.adminToken,
-      accountTokens: { [DEPLOYER.name]: DEPLOYER.token },
+      accountTokens: { [GOOGLE_USERS.deployer.name]: GOOGLE_USERS.deployer.token },
       cluster: { endpoint: this.node.endpoint, caPem: this.node.caPem },
       objectStoreUrl,
       onAddonEnabled: (_event, addon) => {
@@ -165,9 +179,7 @@ export class Site {
   }
 
   private async certificate(name: string, host: string): Promise<{ cert: string; key: string }> {
-    const authority = { certificate: this.cache.authorityCertificate, key: this.cache.authorityKey };
-    const files = { certificate: join(this.logDir, `${name}.pem`), key: join(this.logDir, `${name}.key`) };
-    await issueCertificate(authority, files, { commonName: host, names: [host] });
+    const files = await this.certificateFiles(name, [host]);
     return { cert: readFileSync(files.certificate, "utf8"), key: readFileSync(files.key, "utf8") };
   }
 }

@@ -7,6 +7,7 @@ import { RayPods } from "./ray-pods";
 import { Site, SiteOptions } from "./site";
 import type { Terraform } from "./terraform";
 import type { ToolCache } from "./tools/cache";
+import { UserShell } from "./user-shell";
 
 /** What a scenario needs of the machine. */
 export type Need = "pods" | "terraform" | "chart" | Client;
@@ -30,6 +31,7 @@ export class Skipped extends Error {}
 /** The node and what a scenario does on it. */
 export class Stage {
   private readonly sites: Site[] = [];
+  private readonly shells: UserShell[] = [];
   private before: string[] = [];
 
   constructor(
@@ -62,6 +64,13 @@ export class Stage {
     return new RayPods(this.node, namespace, rayClusterName);
   }
 
+  /** Somebody's shell, until the end of the scenario. */
+  public userShell(): UserShell {
+    const shell = new UserShell(this.node, this.cache);
+    this.shells.push(shell);
+    return shell;
+  }
+
   /** @throws when an apply would change something */
   public async expectNothingToDo(terraform: Terraform): Promise<void> {
     this.step("second plan");
@@ -79,6 +88,7 @@ export class Stage {
 
   /** Ends what the scenario started. */
   public async end(): Promise<void> {
+    this.shells.forEach((shell) => shell.remove());
     for (const site of this.sites) await site.stop();
   }
 }

@@ -274,7 +274,7 @@ describe("grants", () => {
     expect(names.join()).not.toMatch(/[/%]/);
   });
 
-  test("in the seed's form are on the RayCluster itself, where admin is everything", () => {
+  test("in the form of KubeRay's guide are on the RayCluster itself, where admin is everything", () => {
     const { roles } = bindingsOf(
       (proxy) => {
         proxy.grantSubmit(RbacSubject.user("ada@example.com"));

@@ -1,4 +1,5 @@
 import type { Scenario } from "../stage";
+import { auth } from "./auth";
 import { cli } from "./cli";
 import { faults } from "./faults";
 import { growth } from "./growth";
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   cli,
   identity,
   order,
+  auth,
   ...faults,
   ...savedPlan,
   ...tenants,

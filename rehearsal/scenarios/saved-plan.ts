@@ -1,5 +1,5 @@
 import { synthesize, synthesizeVariant } from "../apps";
-import { DEPLOYER, type Site, type SiteOptions } from "../site";
+import { GOOGLE_USERS, type Site, type SiteOptions } from "../site";
 import { expect, Scenario, Stage } from "../stage";
 import { errorsOf, type Terraform } from "../terraform";
 
@@ -48,7 +48,7 @@ async function applied(stage: Stage): Promise<void> {
   const stack = await synthesizeVariant("examples/ephemeral-token.ts", (source) =>
     source.replace("clusterName:", "deletionProtection: false,\n  clusterName:"),
   );
-  const seed = { serviceAccounts: [DEPLOYER.name], impersonated: [DEPLOYER.name] };
+  const seed = { serviceAccounts: [GOOGLE_USERS.deployer.name], impersonated: [GOOGLE_USERS.deployer.name] };
   const { site, terraform, destroy } = await open(stage, stack, { seed });
   stage.step("apply of an old plan");
   await terraform.apply(await savePlanThatAges(site, terraform));

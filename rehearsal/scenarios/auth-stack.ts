@@ -1,0 +1,95 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App, ITerraformDependable, TerraformOutput, TerraformStack } from "cdktf";
+import {
+  GkeWorkloadIdentityCluster,
+  IGkeWorkloadIdentityCluster,
+} from "../../lib/gke-workload-identity-cluster";
+import { KubeRayOperator } from "../../lib/kuberay-operator";
+import { RayAuthProxy, RayAuthProxyProps } from "../../lib/ray-auth-proxy";
+import { IRayCluster, RayCluster, RayClusterProps } from "../../lib/ray-cluster";
+import type { SiteOptions } from "../site";
+
+/** The cluster is there already, and so is the operator. */
+export const AUTH_SITE: SiteOptions = {
+  seed: {
+    clusters: [
+      {
+        location: "us-east4",
+        cluster: {
+          name: "team-cluster",
+          initialNodeCount: 1,
+          workloadIdentityConfig: { workloadPool: "my-project-id.svc.id.goog" },
+        },
+      },
+    ],
+  },
+};
+
+export const NAMESPACE = "ray";
+export const MINI = "raycluster-mini";
+
+/** A stack of Ray clusters, each a small head, and the proxies before them. */
+export class AuthStack {
+  public readonly stack: TerraformStack;
+  public readonly cluster: IGkeWorkloadIdentityCluster;
+  private readonly app: App;
+  private readonly operator: KubeRayOperator;
+
+  constructor() {
+    this.app = new App({ outdir: mkdtempSync(join(tmpdir(), "synthesized-")) });
+    this.stack = new TerraformStack(this.app, "auth");
+    new GoogleProvider(this.stack, "google", { project: "my-project-id" });
+    this.cluster = GkeWorkloadIdentityCluster.fromClusterName(this.stack, "cluster", {
+      clusterName: "team-cluster",
+      location: "us-east4",
+    });
+    this.operator = KubeRayOperator.existing(this.stack, "operator", {
+      cluster: this.cluster,
+      kuberayVersion: "1.6.2",
+    });
+  }
+
+  /** A Ray cluster that is deployed by other means, in the same namespace. */
+  public foreignRayCluster(
+    rayClusterName: string,
+    namespaceDependencies: ITerraformDependable[] = [],
+  ): IRayCluster {
+    return RayCluster.fromRayClusterAttributes(this.stack, rayClusterName, {
+      cluster: this.cluster,
+      namespace: NAMESPACE,
+      rayClusterName,
+      headServiceAccountName: "default",
+      namespaceDependencies,
+    });
+  }
+
+  public rayCluster(rayClusterName: string, props: Partial<RayClusterProps> = {}): RayCluster {
+    const ray = new RayCluster(this.stack, rayClusterName, {
+      operator: this.operator,
+      rayClusterName,
+      namespace: NAMESPACE,
+      head: { cpu: 2, memoryGiB: 4 },
+      ...props,
+    });
+    // Half a minute for every pod that ends would be most of the time that this takes.
+    ray.addOverride("spec.headGroupSpec.template.spec.terminationGracePeriodSeconds", 1);
+    return ray;
+  }
+
+  public proxy(rayCluster: IRayCluster, props: Partial<RayAuthProxyProps> = {}): RayAuthProxy {
+    return new RayAuthProxy(this.stack, `${rayCluster.rayClusterName}-auth`, { rayCluster, ...props });
+  }
+
+  public output(name: string, value: string): void {
+    new TerraformOutput(this.stack, name, { value }).overrideLogicalId(name);
+  }
+
+  /** Returns the stack's folder. */
+  public synthesize(): string {
+    this.app.synth();
+    return join(this.app.outdir, "stacks", "auth");
+  }
+}
