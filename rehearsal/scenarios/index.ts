@@ -1,5 +1,6 @@
 import type { Scenario } from "../stage";
 import { auth } from "./auth";
+import { authLoad } from "./auth-load";
 import { cli } from "./cli";
 import { faults } from "./faults";
 import { growth } from "./growth";
@@ -26,4 +27,5 @@ export const scenarios: readonly Scenario[] = [
   upgrade,
   growth,
   privateSources,
+  authLoad,
 ];
