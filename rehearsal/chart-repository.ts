@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer, Server } from "node:https";
 import { basename } from "node:path";
 import { close, listen } from "./google/http";
+import type { KubeRayChart } from "./tools/chart";
 import { KUBERAY_CHART_VERSION } from "./tools/versions";
 
 export interface ChartRepositoryOptions {
@@ -10,11 +11,12 @@ export interface ChartRepositoryOptions {
   /** Certificate for the repository's name, as PEM, and its key. */
   readonly cert: string;
   readonly key: string;
-  /** The packed chart of the KubeRay operator. */
+  readonly chart: KubeRayChart;
+  /** The packed chart. */
   readonly chartFile: string;
 }
 
-/** Serves the operator's chart under the name of its own repository, which is not reachable from the namespaces. */
+/** Serves a chart of KubeRay under the name of its own repository, which is not reachable from the namespaces. */
 export class ChartRepository {
   public static async start(options: ChartRepositoryOptions): Promise<ChartRepository> {
     const repository = new ChartRepository(options);
@@ -25,9 +27,9 @@ export class ChartRepository {
   private readonly server: Server;
 
   private constructor(options: ChartRepositoryOptions) {
-    const { cert, key, chartFile } = options;
+    const { cert, key, chart, chartFile } = options;
     const archive = readFileSync(chartFile);
-    const index = indexOf(basename(chartFile));
+    const index = indexOf(chart, basename(chartFile));
     this.server = createServer({ cert, key }, ({ url = "" }, response) => {
       if (url.endsWith("/index.yaml")) response.end(index);
       else if (url.endsWith(`/${basename(chartFile)}`)) response.end(archive);
@@ -40,12 +42,7 @@ export class ChartRepository {
   }
 }
 
-function indexOf(archive: string): string {
-  const chart = {
-    apiVersion: "v2",
-    name: "kuberay-operator",
-    version: KUBERAY_CHART_VERSION,
-    urls: [archive],
-  };
-  return JSON.stringify({ apiVersion: "v1", entries: { "kuberay-operator": [chart] } });
+function indexOf(name: KubeRayChart, archive: string): string {
+  const version = { apiVersion: "v2", name, version: KUBERAY_CHART_VERSION, urls: [archive] };
+  return JSON.stringify({ apiVersion: "v1", entries: { [name]: [version] } });
 }

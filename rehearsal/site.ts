@@ -11,7 +11,7 @@ import { Supervisor } from "./node/supervisor";
 import { SourceServer } from "./source-server";
 import { ToolCache } from "./tools/cache";
 import { CertificateFiles, issueCertificate } from "./tools/certificates";
-import { kuberayOperatorChart } from "./tools/chart";
+import { kuberayChart, KubeRayChart } from "./tools/chart";
 import { Terraform } from "./terraform";
 
 /** Names of Google and of the chart's repository, and where they lead inside the namespaces. */
@@ -96,9 +96,9 @@ export class Site {
     return this.operator;
   }
 
-  /** Serves the operator's chart under its repository's name; returns why that cannot be, if it cannot. */
-  public async serveChart(): Promise<string | undefined> {
-    const chart = kuberayOperatorChart(this.cache);
+  /** Serves a chart of KubeRay under its repository's name; returns why that cannot be, if it cannot. */
+  public async serveChart(name: KubeRayChart): Promise<string | undefined> {
+    const chart = kuberayChart(this.cache, name);
     if ("skipReason" in chart) return chart.skipReason;
     const { cert, key } = await this.certificate("charts", "ray-project.github.io");
     this.charts = await ChartRepository.start({
@@ -106,6 +106,7 @@ export class Site {
       port: 443,
       cert,
       key,
+      chart: name,
       chartFile: chart.file,
     });
     return undefined;

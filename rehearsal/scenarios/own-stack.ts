@@ -24,7 +24,7 @@ async function rehearse(stage: Stage, folder: string, config: any): Promise<void
   await stage.begin();
   const first = site.google.snapshot();
   if (releases(config).some(({ chart }) => chart === "kuberay-operator")) {
-    const missing = await site.serveChart();
+    const missing = await site.serveChart("kuberay-operator");
     if (missing) throw new Skipped(missing);
   } else if (releases(config).length > 0 && !hasAddon(config)) {
     await site.startOperator(0).ready;

@@ -1,9 +1,10 @@
 import { mustChange, synthesizeStacks } from "../apps";
 import { SPREAD_TASKS } from "../ray-pods";
-import type { SiteOptions } from "../site";
+import { GOOGLE_USERS, type SiteOptions } from "../site";
 import { expect, Scenario, Skipped, Stage } from "../stage";
 import type { Site } from "../site";
 import type { Terraform } from "../terraform";
+import type { KubeRayChart } from "../tools/chart";
 
 /** An app of ours whose stacks are applied as they are, used, planned again and destroyed. */
 interface StackScenario extends Omit<Scenario, "run"> {
@@ -12,6 +13,8 @@ interface StackScenario extends Omit<Scenario, "run"> {
   readonly change?: (source: string) => string;
   /** Lets Terraform destroy the clusters of the app, as somebody who is done with them would; left out where it has none. */
   readonly unprotected?: Unprotected;
+  /** The chart of KubeRay that the stack installs. */
+  readonly chart?: KubeRayChart;
   /** Namespace and name of each Ray cluster. */
   readonly rayClusters: readonly (readonly [string, string])[];
   readonly site?: SiteOptions;
@@ -104,7 +107,8 @@ const STACKS: readonly StackScenario[] = [
   {
     name: "operator-chart",
     title: "private nodes, spot GPUs, and the operator as the pod of its chart",
-    needs: ["pods", "terraform", "chart"],
+    needs: ["pods", "terraform"],
+    chart: "kuberay-operator",
     app: "examples/private-gpu.ts",
     // The node has no Cloud Storage FUSE driver: a pod with its volume would never start.
     change: (source) => source.replace(/^ray\.mountBucket.*\n/m, ""),
@@ -205,6 +209,42 @@ const STACKS: readonly StackScenario[] = [
     long: true,
   },
   {
+    name: "helm-ray-cluster",
+    title: "a Ray cluster of KubeRay's own chart behind the proxy",
+    needs: ["pods", "terraform"],
+    chart: "ray-cluster",
+    app: "examples/helm-ray-cluster.ts",
+    rayClusters: [["team-a", "raycluster-helm"]],
+    site: { seed: { clusters: [{ location: "us-east4", cluster: existingCluster("team-cluster") }] } },
+    long: true,
+    before: async (stage, site) => {
+      await site.startOperator(0).ready;
+      const namespace = "team-a";
+      await create(
+        stage,
+        { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+        { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "team-a-ray", namespace } },
+      );
+    },
+    use: async (stage) => {
+      const shell = stage.userShell();
+      const service = "service/raycluster-helm-head-svc";
+      const forward = await shell.forward(`kubectl port-forward --namespace team-a ${service} 8265:8265`);
+      const { ada, mallory } = GOOGLE_USERS;
+      const statuses = [
+        await shell.askJobApi(),
+        await shell.askJobApi(mallory.token),
+        await shell.askJobApi(ada.token),
+      ];
+      await forward.stop();
+      expect(statuses.join() === "401,403,200", "the proxy does not answer as it should", statuses);
+    },
+    after: async (stage) => {
+      await stage.ray("team-a", "raycluster-helm").waitForNone();
+      await stage.node.kubectl(["delete", "namespace", "team-a"]);
+    },
+  },
+  {
     name: "standard",
     title: "the constructs one by one on a zonal cluster",
     needs: ["pods", "terraform"],
@@ -254,8 +294,8 @@ async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<v
     stage.site(scenario.site),
     stage.begin(),
   ]);
-  if (scenario.needs.includes("chart")) {
-    const missing = await site.serveChart();
+  if (scenario.chart) {
+    const missing = await site.serveChart(scenario.chart);
     if (missing) throw new Skipped(missing);
   }
   await scenario.before?.(stage, site);

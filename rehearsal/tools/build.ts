@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import type { Artifact } from "./artifact";
 import { ToolCache } from "./cache";
 import { createAuthority } from "./certificates";
-import { kuberayOperatorChart } from "./chart";
+import { KUBERAY_CHARTS, kuberayChart } from "./chart";
 import { downloadChart } from "./chart-download";
 import { images } from "./images";
 import { imageStore } from "./image-store";
@@ -103,10 +103,12 @@ async function main(): Promise<void> {
   const progress = new Progress();
   const started = Date.now();
   const problems = await buildTools(cache, progress, process.argv.includes("--install"));
-  const chart = kuberayOperatorChart(cache);
-  if ("skipReason" in chart) {
-    const problem = await downloadChart(chart.wanted);
-    progress.line(`operator chart: ${problem ? `${chart.skipReason}; ${problem}` : "downloaded"}`);
+  for (const name of KUBERAY_CHARTS) {
+    const chart = kuberayChart(cache, name);
+    if ("skipReason" in chart) {
+      const problem = await downloadChart(chart.wanted);
+      progress.line(`chart ${name}: ${problem ? `${chart.skipReason}; ${problem}` : "downloaded"}`);
+    }
   }
   const incomplete = problems.length === 0 ? "" : `; without: ${problems.join("; ")}`;
   progress.line(
