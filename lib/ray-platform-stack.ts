@@ -31,6 +31,11 @@ export interface RayPlatformStackProps {
   readonly nodePools?: GkeNodePool[];
   /** @default - "<project id>-ray" */
   readonly bucketName?: string;
+  /**
+   * Where the bucket appears as a folder in every pod, for example `/data`.
+   * @default - nowhere
+   */
+  readonly bucketMountPath?: string;
   /** @default ray */
   readonly namespace?: string;
   /** @default my-ksa */
@@ -114,6 +119,7 @@ export class RayPlatformStack extends TerraformStack {
       autopilot: props.autopilot,
       nodePools: props.nodePools ?? (props.autopilot ? undefined : [DEFAULT_NODE_POOL]),
       rayOperatorAddon: true,
+      gcsFuseAddon: props.bucketMountPath !== undefined,
       enableApis: props.enableApis ?? true,
       deletionProtection: props.deletionProtection,
     });
@@ -134,6 +140,7 @@ export class RayPlatformStack extends TerraformStack {
       head: props.head ?? { cpu: 2, memoryGiB: 8 },
       workerGroups: props.workerGroups ?? [DEFAULT_WORKER_GROUP],
     });
+    if (props.bucketMountPath !== undefined) this.ray.mountBucket(this.bucket, props.bucketMountPath);
     if (props.authProxy ?? true) {
       this.authProxy = new RayAuthProxy(this, "auth", {
         rayCluster: this.ray,

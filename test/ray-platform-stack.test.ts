@@ -160,3 +160,21 @@ test("a stack for a remote runner names no path of the machine that synthesized 
   expect(text).not.toContain(process.cwd());
   expect(text).not.toMatch(/"path": "\/(?!\/)/);
 });
+
+test("the bucket is a folder of every pod where it is asked for, and the driver for that is on only then", () => {
+  const stackWith = (props: object) =>
+    Template.of(new RayPlatformStack(Testing.app(), "stack", { bucketName: "my-bucket", ...props }));
+  const mounted = stackWith({ bucketMountPath: "/data" });
+  const { headGroupSpec, workerGroupSpecs } = mounted.rayCluster().spec;
+
+  for (const { template } of [headGroupSpec, ...workerGroupSpecs]) {
+    expect(template.spec.containers[0].volumeMounts).toContainEqual({ name: "bucket-0", mountPath: "/data" });
+  }
+  expect(mounted.resource("google_container_cluster").addons_config).toEqual({
+    gcs_fuse_csi_driver_config: { enabled: true },
+    ray_operator_config: [{ enabled: true }],
+  });
+  expect(stackWith({}).resource("google_container_cluster").addons_config).toEqual({
+    ray_operator_config: [{ enabled: true }],
+  });
+});
