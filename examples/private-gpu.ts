@@ -72,6 +72,7 @@ const ray = new RayCluster(stack, "ray", {
   rayClusterName: "research",
   identity: access.identity,
   workerIdentity: readers,
+  waitUntilReady: { timeoutMinutes: 30 },
   head: { cpu: 4, memoryGiB: 16, numCpus: 0 },
   workerGroups: [
     {

@@ -13,6 +13,7 @@ export * from "./ray-groups";
 export * from "./ray-network-peer";
 export * from "./ray-platform-stack";
 export * from "./ray-pods";
+export * from "./ray-readiness-options";
 export * from "./rbac-subject";
 export * from "./runtime-env-netrc";
 export * from "./skypilot-options";

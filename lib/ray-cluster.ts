@@ -16,8 +16,9 @@ import { headServiceName, jobSubmitCommand, portForwardCommand } from "./private
 import { rayClusterManifest } from "./private/ray-manifest";
 import { RayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
 import { autoscalerResources } from "./private/ray-options";
+import { RayReadiness, markHead } from "./private/ray-readiness";
 import { invalid } from "./private/validation";
-import { DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
+import { DEFAULT_RAY_IMAGE, DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
 import type { RayAuthOptions } from "./ray-auth-options";
 import type { RayAutoscalerOptions } from "./ray-autoscaler-options";
 import type { RayBucketAccess } from "./ray-bucket-access";
@@ -25,6 +26,7 @@ import type { RayGcsFaultToleranceOptions } from "./ray-gcs-fault-tolerance-opti
 import { RayGroup, RayWorkerGroup } from "./ray-groups";
 import { RayNetworkPeer } from "./ray-network-peer";
 import { RayPods } from "./ray-pods";
+import type { RayReadinessOptions } from "./ray-readiness-options";
 import type { RbacSubject } from "./rbac-subject";
 import type { IWorkloadIdentity } from "./workload-identity";
 
@@ -145,6 +147,12 @@ export interface RayClusterProps {
   /** @default - RECREATE where the operator is known to be 1.6 or newer, else NONE */
   readonly upgradeStrategy?: RayClusterUpgradeStrategy;
   /**
+   * Wait in every apply that changes the Ray cluster until the head and the fewest workers of each group are Ready, and fail
+   * with the reason if they do not become so.
+   * @default - an apply ends when the Ray cluster is described; its pods come later
+   */
+  readonly waitUntilReady?: RayReadinessOptions;
+  /**
    * Refuse connections to the pods from everybody but the Ray cluster's own pods, the operator and `networkPeers`.
    * @default true
    */
@@ -183,6 +191,8 @@ export class RayCluster extends Construct implements IRayCluster {
   public readonly workers: RayPods;
   /** The Helm release that holds the RayCluster. */
   public readonly resource: TerraformResource;
+  /** What is there once the pods are Ready, with `waitUntilReady`; else the release. */
+  public readonly readyDependencies: ITerraformDependable[];
   /** The network policy, if there is one. */
   public readonly networkPolicyResource?: TerraformResource;
   private readonly policy?: RayNetworkPolicy;
@@ -235,6 +245,8 @@ export class RayCluster extends Construct implements IRayCluster {
         ...this.workers.dependencies,
       ],
     });
+    const readiness = props.waitUntilReady && this.createReadiness(props.waitUntilReady);
+    this.readyDependencies = readiness?.dependencies ?? [this.resource];
   }
 
   /** Service of the head, inside the cluster. */
@@ -345,6 +357,7 @@ export class RayCluster extends Construct implements IRayCluster {
     );
     this.requireRoomForPods(manifest.spec, props);
     for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
+    if (props.waitUntilReady !== undefined && this.recreate(props)) markHead(manifest);
     return manifest;
   }
 
@@ -362,7 +375,10 @@ export class RayCluster extends Construct implements IRayCluster {
     return {
       rayClusterName: this.rayClusterName,
       namespace: this.namespace,
-      image: props.head.image ?? this.image(props),
+      // Where the nodes have an image that waited for the pods: the pods' own may have been what was wrong.
+      image: props.waitUntilReady
+        ? readinessImage(props.waitUntilReady)
+        : (props.head.image ?? this.image(props)),
       timeoutSeconds: DRAIN_TIMEOUT_SECONDS,
     };
   }
@@ -400,6 +416,18 @@ export class RayCluster extends Construct implements IRayCluster {
       namespaceDependencies,
       podDependencies: [account],
     };
+  }
+
+  private createReadiness(options: RayReadinessOptions): RayReadiness {
+    return new RayReadiness(this, "readiness", {
+      cluster: this.cluster,
+      namespace: this.namespace,
+      rayClusterName: this.rayClusterName,
+      timeoutMinutes: options.timeoutMinutes ?? 20,
+      image: readinessImage(options),
+      release: this.resource,
+      dependencies: this.namespaceDependencies,
+    });
   }
 
   private createTokenAuth(): RayTokenAuth {
@@ -456,6 +484,10 @@ function givenIdentities({ identity, workerIdentity }: RayClusterProps): {
 
 function rayVersionOf(props: RayClusterProps): string {
   return props.rayVersion ?? DEFAULT_RAY_VERSION;
+}
+
+function readinessImage({ image }: RayReadinessOptions): string {
+  return image ?? DEFAULT_RAY_IMAGE;
 }
 
 /** Shares nothing: an override of one pod must not reach another, nor another Ray cluster. */

@@ -45,7 +45,7 @@ const providers = {
       "kubernetes_secret_v1",
       "kubernetes_service_account_v1",
     ],
-    dataSources: [],
+    dataSources: ["kubernetes_config_map_v1"],
     ephemeralResources: [],
   },
 };

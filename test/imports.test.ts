@@ -100,6 +100,7 @@ test("a construct imported by its own path loads only its own provider classes",
     "lib/ray-cluster": [
       "helm/release",
       "kubernetes/cluster-role-binding-v1",
+      "kubernetes/config-map-v1",
       "kubernetes/namespace-v1",
       "kubernetes/network-policy-v1",
       "kubernetes/role-binding-v1",

@@ -57,7 +57,8 @@ function jsonText(value: any): string {
   return hasToken(value) ? Fn.jsonencode(value) : JSON.stringify(value);
 }
 
-function hasToken(value: any): boolean {
+/** Whether a value, or something in it, is known to Terraform alone. */
+export function hasToken(value: any): boolean {
   if (Array.isArray(value)) return value.some(hasToken);
   if (value !== null && typeof value === "object" && !Token.isUnresolved(value)) {
     return Object.entries(value).some(([key, item]) => hasToken(key) || hasToken(item));

@@ -9,6 +9,7 @@ import { requireAutoscalerOptions, requireGcsFaultTolerance } from "./ray-option
 import {
   DNS_LABEL,
   DNS_SUBDOMAIN,
+  IMAGE,
   RAY_CLUSTER_NAME,
   RAY_VERSION,
   invalid,
@@ -47,6 +48,8 @@ export function requireRayClusterProps(scope: IConstruct, props: RayClusterProps
   requireIdentities(scope, props);
   requireAutoscalerOptions(scope, props, autoscales(props));
   requireGcsFaultTolerance(scope, props);
+  requireInteger(scope, "waitUntilReady.timeoutMinutes", props.waitUntilReady?.timeoutMinutes, 1);
+  requireName(scope, "waitUntilReady.image", props.waitUntilReady?.image, IMAGE);
   if (props.authOptions !== undefined) {
     const rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
     requireAuthOptions(scope, props.authOptions, {

@@ -86,6 +86,7 @@ function needs(resource: Resource, other: Resource, all: Resource[]): boolean {
     needsRole(resource, other) ||
     needsAccount(resource, other) ||
     needsPolicy(resource, other) ||
+    needsRelease(resource, other) ||
     rayClusterNeeds(resource, other, all)
   );
 }
@@ -156,6 +157,16 @@ function isPolicy({ type, body }: Resource): boolean {
   return type === "helm_release" && /"ValidatingAdmissionPolicy"/.test(body.values?.[0] ?? "");
 }
 
+/** The Job that waits for a Ray cluster has something to wait for only once that is described. */
+function needsRelease({ type, body }: Resource, other: Resource): boolean {
+  const rayCluster = type === "kubernetes_job_v1" ? rayClusterOf(other) : undefined;
+  return (
+    rayCluster !== undefined &&
+    body.metadata.namespace === rayCluster.metadata.namespace &&
+    body.metadata.name === `${rayCluster.metadata.name}-ready`
+  );
+}
+
 function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): boolean {
   const rayCluster = rayClusterOf(release);
   if (rayCluster === undefined) return false;
@@ -189,7 +200,8 @@ function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): b
     case "google_storage_bucket_iam_member":
       return accounts.some((account) => membersOf(namespace, account, all).some((m) => isMember(other, m)));
     case "kubernetes_job_v1":
-      return true;
+      // The operator's, not the one that waits for the Ray cluster.
+      return other.body.metadata.name === "ray-operator-addon-gate";
     case "helm_release":
       return rayClusterOf(other) === undefined && !isPolicy(other);
     default:

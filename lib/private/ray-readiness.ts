@@ -1,0 +1,294 @@
+import { ConfigMapV1 } from "@cdktf/provider-kubernetes/lib/config-map-v1";
+import type { JobV1Config } from "@cdktf/provider-kubernetes/lib/job-v1";
+import { RoleBindingV1 } from "@cdktf/provider-kubernetes/lib/role-binding-v1";
+import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
+import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
+import { Fn, ITerraformDependable, TerraformResource, dependable } from "cdktf";
+import { Construct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import { hasToken } from "./manifest-release";
+import { shortHash } from "./names";
+import { PlainDataSource, PlainResource } from "./plain-elements";
+import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
+
+/** Of which description of the Ray cluster a head is. */
+const DESCRIPTION_ANNOTATION = "cdktf-gke-ray/description";
+
+/** What the operator does not replace pods for. */
+const NOT_DESCRIBED = [
+  "upgradeStrategy",
+  "replicas",
+  "minReplicas",
+  "maxReplicas",
+  "scaleStrategy",
+  "tolerations",
+  "schedulingGates",
+];
+
+/** How long an image may fail to come, which a registry's bad minute can do, before it is taken for one that is not there. */
+const PULL_PATIENCE_SECONDS = 120;
+
+/**
+ * Waits, inside the cluster, until the head and the fewest workers of every group are Ready, and writes down what it saw. The
+ * Job deletes itself when it has waited in vain: so the next apply waits again, and Terraform goes on to read why.
+ */
+const WAIT_FOR_RAY_CLUSTER = `
+import json, ssl, sys, time, urllib.request
+namespace, name, seconds, patience, annotation = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+account = "/var/run/secrets/kubernetes.io/serviceaccount"
+tls = ssl.create_default_context(cafile=account + "/ca.crt")
+ray_path = f"/apis/ray.io/v1/namespaces/{namespace}/rayclusters/{name}"
+pods_path = f"/api/v1/namespaces/{namespace}/pods?labelSelector=ray.io/cluster%3D{name}"
+result_path = f"/api/v1/namespaces/{namespace}/configmaps/{name}-ready"
+job_path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}-ready"
+failing = {}
+
+def call(path, method="GET", body=None):
+    headers = {"Authorization": "Bearer " + open(account + "/token").read(), "Content-Type": "application/merge-patch+json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request("https://kubernetes.default.svc" + path, data, headers, method=method)
+    return json.load(urllib.request.urlopen(request, context=tls, timeout=10))
+
+def is_ready(pod):
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+
+def trouble(pod, still_failing):
+    status = pod["status"]
+    for container in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
+        waiting = container["state"].get("waiting", {})
+        if waiting.get("reason", "PodInitializing") not in ("PodInitializing", "ContainerCreating"):
+            if "Image" in waiting["reason"]:
+                key = (pod["metadata"]["uid"], container["name"])
+                still_failing[key] = failing.get(key, time.time())
+            ended = container.get("lastState", {}).get("terminated", {})
+            code = f", exit code {ended['exitCode']}" if "exitCode" in ended else ""
+            return f"container {container['name']} of image {container['image']}: {waiting['reason']}: {waiting.get('message', '')}{code}"
+    for condition in status.get("conditions", []):
+        if condition["status"] == "False" and condition.get("message"):
+            return f"{condition['type']} is false: {condition['message']}"
+    return "not ready yet"
+
+def wanting():
+    global failing
+    still_failing = {}
+    ray = call(ray_path)
+    spec = ray["spec"]
+    pods = [pod for pod in call(pods_path)["items"] if "deletionTimestamp" not in pod["metadata"]]
+    counts = {"headgroup": 1}
+    for group in spec.get("workerGroupSpecs", []):
+        counts[group["groupName"]] = group["minReplicas"] * group.get("numOfHosts", 1)
+    found = []
+    for group, count in counts.items():
+        own = [pod for pod in pods if pod["metadata"]["labels"].get("ray.io/group") == group]
+        ready = [pod for pod in own if is_ready(pod)]
+        if len(ready) < count:
+            found.append(f"{len(ready)} of {count} pods of {group} are ready")
+            found += [f"pod {pod['metadata']['name']}: {trouble(pod, still_failing)}" for pod in own if pod not in ready]
+    wanted = spec["headGroupSpec"]["template"].get("metadata", {}).get("annotations", {}).get(annotation)
+    for pod in pods:
+        if pod["metadata"]["labels"].get("ray.io/group") == "headgroup":
+            if wanted is not None and pod["metadata"].get("annotations", {}).get(annotation) != wanted:
+                found.append(f"pod {pod['metadata']['name']} is of an older description: delete it if it stays")
+    for condition in ray.get("status", {}).get("conditions", []):
+        if condition["type"] == "ReplicaFailure" and found:
+            found.append("the operator says: " + condition.get("message", ""))
+    failing = still_failing
+    return found
+
+end = time.time() + seconds
+problems = []
+while True:
+    try:
+        problems = wanting()
+    except OSError as error:
+        problems = [f"the API server does not answer: {error}"]
+    print(problems or "ready", flush=True)
+    hopeless = any(time.time() - first > patience for first in failing.values())
+    if not problems or hopeless or time.time() > end:
+        break
+    time.sleep(2)
+message = "; ".join(problems)[:2000].replace("\\n", " ")
+while True:
+    try:
+        call(result_path, "PATCH", {"data": {"ready": "false" if problems else "true", "message": message}})
+        if problems:
+            call(job_path + "?propagationPolicy=Background", "DELETE")
+        break
+    except OSError as error:
+        print("cannot write it down:", error, flush=True)
+        time.sleep(2)
+`.trim();
+
+/**
+ * Marks the head with a description of the Ray cluster, so that it can be told from a head of an older one.
+ *
+ * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/util.go (GenerateHashWithoutReplicasAndWorkersToDelete)
+ */
+export function markHead(manifest: { [field: string]: any }): void {
+  const { metadata } = manifest.spec.headGroupSpec.template;
+  const text = JSON.stringify(manifest.spec, (field, value) =>
+    NOT_DESCRIBED.includes(field) ? undefined : value,
+  );
+  const description = JSON.parse(text);
+  const hash = hasToken(description)
+    ? Fn.substr(Fn.sha256(Fn.jsonencode(description)), 0, 6)
+    : shortHash(text);
+  manifest.spec.headGroupSpec.template.metadata = {
+    ...metadata,
+    annotations: { ...metadata?.annotations, [DESCRIPTION_ANNOTATION]: hash },
+  };
+}
+
+export interface RayReadinessProps {
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  readonly namespace: string;
+  readonly rayClusterName: string;
+  readonly timeoutMinutes: number;
+  /** Anything with python3. */
+  readonly image: string;
+  /** The release of the Ray cluster: whenever it changes, the pods are waited for. */
+  readonly release: TerraformResource;
+  readonly dependencies: ITerraformDependable[];
+}
+
+/**
+ * Fails an apply whose Ray pods do not become Ready, with the reason: a Job waits for them, and a data source reads what it
+ * has written into a ConfigMap.
+ */
+export class RayReadiness extends Construct {
+  /** What is there only once the pods have been Ready. */
+  public readonly dependencies: ITerraformDependable[];
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: RayReadinessProps,
+  ) {
+    super(scope, id);
+    const result = this.createResult();
+    const job = this.createJob([result, ...this.createRights()]);
+    this.dependencies = [this.readResult(job)];
+  }
+
+  /** Of the ConfigMap, the Job and its account. */
+  private get name(): string {
+    return `${this.props.rayClusterName}-ready`;
+  }
+
+  private createResult(): TerraformResource {
+    const { namespace, cluster, dependencies } = this.props;
+    return new ConfigMapV1(this, "result", {
+      metadata: { name: this.name, namespace },
+      lifecycle: { ignoreChanges: ["data"] },
+      dependsOn: dependencies,
+      provider: cluster.kubernetesProvider,
+    });
+  }
+
+  private createRights(): TerraformResource[] {
+    const { namespace, rayClusterName, cluster, dependencies } = this.props;
+    const common = { dependsOn: dependencies, provider: cluster.kubernetesProvider };
+    const account = new ServiceAccountV1(this, "service-account", {
+      metadata: { name: this.name, namespace },
+      ...common,
+    });
+    // With colons, which the name of a RayCluster cannot have: the operator makes a Role of that name.
+    const roleName = `ray:${rayClusterName}:ready`;
+    const role = new RoleV1(this, "role", {
+      metadata: { name: roleName, namespace },
+      rule: [
+        { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
+        {
+          apiGroups: ["ray.io"],
+          resources: ["rayclusters"],
+          resourceNames: [rayClusterName],
+          verbs: ["get"],
+        },
+        { apiGroups: [""], resources: ["configmaps"], resourceNames: [this.name], verbs: ["patch"] },
+        { apiGroups: ["batch"], resources: ["jobs"], resourceNames: [this.name], verbs: ["delete"] },
+      ],
+      ...common,
+    });
+    const binding = new RoleBindingV1(this, "role-binding", {
+      metadata: { name: roleName, namespace },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: roleName },
+      subject: [{ kind: "ServiceAccount", name: this.name, namespace }],
+      ...common,
+      dependsOn: [role],
+    });
+    return [account, binding];
+  }
+
+  private createJob(dependencies: TerraformResource[]): TerraformResource {
+    const { release, cluster } = this.props;
+    return new PlainResource(
+      this,
+      "job",
+      {
+        terraformResourceType: "kubernetes_job_v1",
+        terraformGeneratorMetadata: { providerName: "kubernetes" },
+        // Waiting is done anew by a change of what is waited for, not by a later version of the Job or by Autopilot.
+        lifecycle: { ignoreChanges: ["spec"], replaceTriggeredBy: [dependable(release)] },
+        dependsOn: [release, ...dependencies],
+        provider: cluster.kubernetesProvider,
+      },
+      this.jobConfig(),
+    );
+  }
+
+  private jobConfig(): JobV1Config {
+    const { namespace, rayClusterName, timeoutMinutes, image } = this.props;
+    const labels = { "app.kubernetes.io/name": this.name };
+    const seconds = timeoutMinutes * 60;
+    const container = {
+      name: "wait",
+      image,
+      command: ["python3", "-c", WAIT_FOR_RAY_CLUSTER],
+      args: [namespace, rayClusterName, `${seconds}`, `${PULL_PATIENCE_SECONDS}`, DESCRIPTION_ANNOTATION],
+      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
+      securityContext: CONTAINER_SECURITY_CONTEXT,
+    };
+    return {
+      metadata: { name: this.name, namespace, labels },
+      spec: {
+        // Longer than it waits, for the time that its own pod takes to start.
+        activeDeadlineSeconds: seconds + 300,
+        template: {
+          metadata: { labels },
+          spec: {
+            restartPolicy: "OnFailure",
+            serviceAccountName: this.name,
+            securityContext: POD_SECURITY_CONTEXT,
+            container: [container],
+          },
+        },
+      },
+      waitForCompletion: true,
+      timeouts: { create: `${timeoutMinutes + 6}m` },
+    };
+  }
+
+  /** Read after the Job, so that what was written down is an error of the apply. */
+  private readResult(job: TerraformResource): PlainDataSource {
+    const { namespace, rayClusterName, cluster } = this.props;
+    return new PlainDataSource(
+      this,
+      "outcome",
+      {
+        terraformResourceType: "kubernetes_config_map_v1",
+        terraformGeneratorMetadata: { providerName: "kubernetes" },
+        dependsOn: [job],
+        lifecycle: {
+          postcondition: [
+            {
+              condition: '${try(self.data["ready"], "") == "true"}',
+              errorMessage: `The Ray cluster ${namespace}/${rayClusterName} is not ready: \${try(self.data["message"], "nothing was written down")}. The next apply waits again.`,
+            },
+          ],
+        },
+        provider: cluster.kubernetesProvider,
+      },
+      { metadata: { name: this.name, namespace } },
+    );
+  }
+}
