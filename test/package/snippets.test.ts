@@ -30,14 +30,19 @@ const CONTEXT = `
     const nodePool: ContainerNodePool;
     const kubernetesProvider: KubernetesProvider;
     const helmProvider: HelmProvider;
-    const rest: any;
+    /** What "..." stands for. */
+    const rest: library.RayClusterProps;
   }`;
 
-/** Each TypeScript block of a page as a module: what is a class of ours or of cdktf's is imported, unless it imports itself. */
+/**
+ * Each TypeScript block of a page as a module: what is a class of ours or of cdktf's is imported, unless the block imports by
+ * itself. A block of properties alone is of a Ray cluster.
+ */
 function modulesOf(page: string): [string, string][] {
   const text = readFileSync(join(ROOT, page), "utf8");
   return [...text.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, source], index) => {
-    const code = source.replace(/\.\.\.(?=[,\s})])/g, "...rest");
+    const whole = /^\w+: /.test(source) ? `new RayCluster(stack, "ray", { ..., ${source} });` : source;
+    const code = whole.replace(/\.\.\.(?=[,\s})])/g, "...rest");
     const used = (names: string[]) =>
       code.includes("import ") ? [] : names.filter((name) => new RegExp(`\\b${name}\\b`).test(code));
     const imports = [
