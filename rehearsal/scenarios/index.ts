@@ -1,6 +1,7 @@
 import type { Scenario } from "../stage";
 import { auth } from "./auth";
 import { authLoad } from "./auth-load";
+import { authModes } from "./auth-modes";
 import { cli } from "./cli";
 import { faults } from "./faults";
 import { growth } from "./growth";
@@ -27,5 +28,6 @@ export const scenarios: readonly Scenario[] = [
   upgrade,
   growth,
   privateSources,
+  authModes,
   authLoad,
 ];
