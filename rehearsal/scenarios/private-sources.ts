@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
-import { synthesize, synthesizeVariant } from "../apps";
+import { synthesizeVariant } from "../apps";
 import type { RayPods } from "../ray-pods";
 import type { SourceServer } from "../source-server";
 import { expect, Scenario, Stage } from "../stage";
@@ -88,7 +88,7 @@ export const privateSources: Scenario = {
     const first = site.google.snapshot();
     const sources = await site.serveSources("github.com");
     const passwords = [password(), password(), password()];
-    const terraform = await site.terraform(await synthesizeVariant(APP, withoutNetrc));
+    const terraform = await site.terraform(await synthesizeApp(withoutNetrc));
     const jobs = new PrivateJobs(stage, sources);
 
     stage.step("without the Secret");
@@ -99,7 +99,7 @@ export const privateSources: Scenario = {
 
     stage.step("with the Secret");
     terraform.setEnv({ TF_VAR_github_token: passwords[0] });
-    await terraform.update(await synthesize(APP));
+    await terraform.update(await synthesizeApp());
     await expectNotInSavedPlan(terraform, passwords[0]);
     await jobs.expectReplaced(() => terraform.apply());
     await jobs.expectSuccess("main");
@@ -110,7 +110,7 @@ export const privateSources: Scenario = {
     await jobs.expectFailure("old-password");
     terraform.setEnv({ TF_VAR_github_token: passwords[1] });
     await stage.expectNothingToDo(terraform);
-    await terraform.update(await synthesizeVariant(APP, (source) => revised(source)));
+    await terraform.update(await synthesizeApp(revised));
     await jobs.expectReplaced(() => terraform.apply());
     await jobs.expectSuccess("new-password");
 
@@ -123,7 +123,7 @@ export const privateSources: Scenario = {
     };
     const object = JSON.stringify({ apiVersion: "v1", kind: "Secret", ...secret });
     await stage.node.kubectl(["create", "-f", "-"], { input: object });
-    await terraform.update(await synthesizeVariant(APP, withExistingSecret));
+    await terraform.update(await synthesizeApp(withExistingSecret));
     await jobs.expectReplaced(() => terraform.apply());
     await jobs.expectSuccess("existing-secret");
 
@@ -263,6 +263,16 @@ function unzipped(archive: Buffer): string[] {
     entry += 46 + lengths[0] + lengths[1] + lengths[2];
     return (method === 0 ? data : inflateRawSync(data)).toString("utf8");
   });
+}
+
+/** Half a minute for every pod that is replaced would be most of the time that this takes. */
+const QUICK = ["headGroupSpec", "workerGroupSpecs.0"]
+  .map((group) => `ray.addOverride("spec.${group}.template.spec.terminationGracePeriodSeconds", 1);`)
+  .join("\n");
+
+/** The example, changed or not. */
+function synthesizeApp(change = (source: string) => source): Promise<string> {
+  return synthesizeVariant(APP, (source) => change(source).replace("app.synth()", `${QUICK}\napp.synth()`));
 }
 
 const NETRC = /new RuntimeEnvNetrc\([^]*?\n\}\);\n/;
