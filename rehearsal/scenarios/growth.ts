@@ -1,3 +1,4 @@
+import { RayAutoscalerVersion } from "../../lib/ray-autoscaler-options";
 import { RayClusterUpgradeStrategy } from "../../lib/ray-cluster";
 import type { RayWorkerGroup } from "../../lib/ray-groups";
 import type { RayPods } from "../ray-pods";
@@ -33,8 +34,8 @@ const TIMEOUT_MS = 180_000;
 
 /** A group whose workers are told apart by a resource of its name. */
 function group(groupName: string, more: Partial<RayWorkerGroup> = {}): RayWorkerGroup {
-  const rayStartParams = { resources: `"{\\"${groupName}\\": 1}"` };
-  return { groupName, cpu: 1, memoryGiB: 4, minReplicas: 0, maxReplicas: 2, rayStartParams, ...more };
+  const customResources = { [groupName]: 1 };
+  return { groupName, cpu: 1, memoryGiB: 4, minReplicas: 0, maxReplicas: 2, customResources, ...more };
 }
 
 const HEAD = { cpu: 1, memoryGiB: 4 };
@@ -43,9 +44,12 @@ const PASSING = group("passing");
 
 const START: PlatformChange = {
   // No version is known of the operator, so that running pods stay as they are.
-  ray: { head: HEAD, workerGroups: [STEADY, PASSING] },
+  ray: {
+    head: HEAD,
+    workerGroups: [STEADY, PASSING],
+    autoscalerOptions: { idleTimeoutSeconds: IDLE_SECONDS },
+  },
   overrides: {
-    "spec.autoscalerOptions.idleTimeoutSeconds": IDLE_SECONDS,
     // Half a minute for every pod that is replaced would be a good part of the time that this takes.
     "spec.headGroupSpec.template.spec.terminationGracePeriodSeconds": 1,
     "spec.workerGroupSpecs.0.template.spec.terminationGracePeriodSeconds": 1,
@@ -109,6 +113,8 @@ async function expectRecreated(stage: Stage, growing: Growing): Promise<void> {
     operator: { kuberayVersion: "1.6.2" },
     ray: {
       upgradeStrategy: RayClusterUpgradeStrategy.RECREATE,
+      // The other autoscaler than before.
+      autoscalerOptions: { version: RayAutoscalerVersion.V1, idleTimeoutSeconds: IDLE_SECONDS },
       workerGroups: [group("first"), { ...STEADY, env: { TEAM: "research" } }, PASSING],
     },
   });

@@ -203,6 +203,18 @@ const RAY_UPGRADES: readonly Upgrade[] = [
   ),
   ray("head.env", { head: HEAD }, release(`${HEAD_SPEC}.containers.0.env`), "replaced"),
   ray(
+    "head.numCpus",
+    { head: { ...HEAD, numCpus: 0 } },
+    release("spec.headGroupSpec.rayStartParams"),
+    "replaced",
+  ),
+  ray(
+    "autoscalerOptions",
+    { autoscalerOptions: { idleTimeoutSeconds: 120 } },
+    release("spec.autoscalerOptions.idleTimeoutSeconds"),
+    "replaced",
+  ),
+  ray(
     "workerGroups, one more",
     { workerGroups: [LARGER, { ...GROUP, groupName: "more", minReplicas: 0 }] },
     release("spec.workerGroupSpecs.1"),
