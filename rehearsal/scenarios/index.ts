@@ -6,6 +6,7 @@ import { cli } from "./cli";
 import { faults } from "./faults";
 import { growth } from "./growth";
 import { identity } from "./identity";
+import { lostHead } from "./lost-head";
 import { order } from "./order";
 import { privateSources } from "./private-sources";
 import { rendered } from "./rendered";
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   ...tenants,
   upgrade,
   growth,
+  lostHead,
   privateSources,
   authModes,
   authLoad,
