@@ -9,6 +9,7 @@ import { identity } from "./identity";
 import { lostHead } from "./lost-head";
 import { order } from "./order";
 import { privateSources } from "./private-sources";
+import { rayChanges } from "./ray-changes";
 import { rendered } from "./rendered";
 import { savedPlan } from "./saved-plan";
 import { stacks } from "./stacks";
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   ...tenants,
   upgrade,
   growth,
+  rayChanges,
   lostHead,
   privateSources,
   authModes,

@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { App, TerraformStack } from "cdktf";
+import { App, TerraformStack, TerraformVariable } from "cdktf";
 import {
   GkeWorkloadIdentityCluster,
   GkeWorkloadIdentityClusterProps,
@@ -10,6 +10,7 @@ import {
 import { KubeRayOperator } from "../../lib/kuberay-operator";
 import { RayBucketAccess, RayBucketAccessProps } from "../../lib/ray-bucket-access";
 import { RayCluster, RayClusterProps } from "../../lib/ray-cluster";
+import { RuntimeEnvNetrc } from "../../lib/runtime-env-netrc";
 import type { SiteOptions } from "../site";
 
 /** Who the nodes are: an account that is there already, because a new one takes the provider ten seconds. */
@@ -30,6 +31,10 @@ export interface PlatformChange {
   readonly operator?: { readonly kuberayVersion?: string };
   readonly bucket?: Partial<RayBucketAccessProps>;
   readonly ray?: Partial<RayClusterProps>;
+  /** The netrc file of the pods, whose password is the Terraform variable `password`. */
+  readonly netrc?: { readonly revision: number };
+  /** Where an empty folder is mounted into the pods. */
+  readonly scratchPath?: string;
   /** For `RayCluster.addOverride`. */
   readonly overrides?: Readonly<Record<string, unknown>>;
 }
@@ -41,6 +46,8 @@ export function merge(first: PlatformChange, second: PlatformChange): PlatformCh
     operator: { ...first.operator, ...second.operator },
     bucket: { ...first.bucket, ...second.bucket },
     ray: { ...first.ray, ...second.ray },
+    netrc: second.netrc ?? first.netrc,
+    scratchPath: second.scratchPath ?? first.scratchPath,
     overrides: { ...first.overrides, ...second.overrides },
   };
 }
@@ -74,7 +81,23 @@ export function synthesizePlatform(change: PlatformChange): string {
     head: { cpu: 1, memoryGiB: 4 },
     ...change.ray,
   });
+  if (change.netrc !== undefined) addNetrc(ray, change.netrc.revision);
+  if (change.scratchPath !== undefined) addScratch(ray, change.scratchPath);
   for (const [path, value] of Object.entries(change.overrides ?? {})) ray.addOverride(path, value);
   app.synth();
   return join(outdir, "stacks", "platform");
+}
+
+function addNetrc(ray: RayCluster, revision: number): void {
+  const password = new TerraformVariable(ray, "password", { type: "string" });
+  password.overrideLogicalId("password");
+  const machines = [{ machine: "github.com", login: "my-user", password }];
+  new RuntimeEnvNetrc(ray, "netrc", { rayCluster: ray, machines, revision });
+}
+
+function addScratch(ray: RayCluster, mountPath: string): void {
+  for (const pods of [ray.head, ray.workers]) {
+    pods.addVolume({ name: "scratch", emptyDir: {} });
+    pods.addVolumeMount({ name: "scratch", mountPath });
+  }
 }
