@@ -6,11 +6,12 @@ import { Plan, terraformDiagnostics, terraformPlan, testWithPlugins } from "../s
 /** A project that holds the clusters and accounts that a configuration looks up. */
 async function inProject(json: Configuration, run: (apis: GoogleApis) => Promise<Plan>): Promise<Plan> {
   const clusters = Object.values<any>(json.data?.google_container_cluster ?? {}).map((cluster) => ({
+    projectId: cluster.project,
     location: cluster.location,
     cluster: {
       name: cluster.name,
       initialNodeCount: 1,
-      workloadIdentityConfig: { workloadPool: "my-project-id.svc.id.goog" },
+      workloadIdentityConfig: { workloadPool: `${cluster.project ?? "my-project-id"}.svc.id.goog` },
     },
   }));
   const accounts = Object.values<any>(json.ephemeral?.google_service_account_access_token ?? {}).map(
