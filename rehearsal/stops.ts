@@ -1,110 +1,112 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Faults, HoldOptions, RequestMatch } from "./google/faults";
-import type { RunningTerraform, Terraform } from "./terraform";
+import type { RunningTerraform } from "./terraform";
 
-/** A request that makes an object, or writes down that it was made. */
-interface Creation {
-  readonly api: "google" | "kubernetes";
-  readonly match: RequestMatch;
+/** Every request that changes something, of whatever resource. */
+export const WRITES: RequestMatch = {
+  method: /^(POST|PUT|PATCH|DELETE)$/,
+  path: /^(?!.*:(get|test)Iam)/,
+};
+
+/** How long Terraform takes to tell its plugins after it has said that it stops. */
+const TELLS_PLUGINS_MS = 500;
+
+/** How long what Terraform has printed may be on its way, which is another than that of its requests. */
+const PRINTED_MS = 5_000;
+
+/** Ctrl-C or a power cut, and whether the request that it meets has taken effect. */
+export interface Ending extends Required<HoldOptions> {
+  readonly signal: "SIGINT" | "SIGKILL";
 }
 
-const google = (method: string, path: RegExp): Creation => ({ api: "google", match: { method, path } });
-const kubernetes = (method: string, path: RegExp): Creation => ({
-  api: "kubernetes",
-  match: { method, path },
-});
-
-/** What the default stack is made by. */
-export const CREATIONS = {
-  cluster: google("POST", /\/clusters(\?|$)/),
-  nodePool: google("POST", /\/nodePools(\?|$)/),
-  googleServiceAccount: google("POST", /\/serviceAccounts(\?|$)/),
-  projectGrant: google("POST", /\/projects\/[^/]+:setIamPolicy/),
-  workloadIdentityBinding: google("POST", /\/serviceAccounts\/[^/]+:setIamPolicy/),
-  bucket: google("POST", /\/storage\/v1\/b\?/),
-  bucketGrant: google("PUT", /\/storage\/v1\/b\/[^/]+\/iam/),
-  namespace: kubernetes("POST", /^\/api\/v1\/namespaces(\?|$)/),
-  serviceAccount: kubernetes("POST", /\/serviceaccounts(\?|$)/),
-  networkPolicy: kubernetes("POST", /\/networkpolicies(\?|$)/),
-  job: kubernetes("POST", /\/jobs(\?|$)/),
-  rayCluster: kubernetes("POST", /\/rayclusters(\?|$)/),
-  /** Helm marks the release as deployed. */
-  helmRelease: kubernetes("PUT", /\/secrets\/sh\.helm\.release\./),
-} as const;
-
-export type CreationName = keyof typeof CREATIONS;
-
-/** An apply that stands still at a creation. */
-export interface StoppedAt {
-  readonly creation: CreationName;
-  /** Terraform's address of what is being created. */
+/** A command that stands still at a request. */
+export interface Stop {
+  /** Terraform's address of what is being changed. */
   readonly address: string;
+  /** Method and path of the request. */
+  readonly request: string;
+  readonly ending: Ending;
   /** Lets the request go on. */
   release(): void;
 }
 
-export interface StopOptions extends HoldOptions {
-  /** @default - every creation */
-  readonly creations?: readonly CreationName[];
-}
-
-/** Stops applies at one creation after the other. */
+/** Stops Terraform at one request after the other. */
 export class Stops {
   private readonly seen = new Set<string>();
-  private readonly creations: readonly CreationName[];
+  private readonly stopped = new Set<string>();
 
+  /** @param endings the ways to stop, taken in turn */
   constructor(
     private readonly faults: { readonly google: Faults; readonly kubernetes: Faults },
-    private readonly options: StopOptions = {},
-  ) {
-    this.creations = options.creations ?? (Object.keys(CREATIONS) as CreationName[]);
-  }
+    private readonly endings: readonly Ending[],
+    private readonly match: RequestMatch = WRITES,
+  ) {}
 
-  /** Addresses that an apply was stopped at so far. */
+  /** Addresses that a command was stopped at so far. */
   public get addresses(): string[] {
-    return [...new Set([...this.seen].map((stop) => stop.split(" ")[0]))].sort();
+    return [...this.stopped].sort();
   }
 
-  /** Applies, one resource at a time, up to the next creation that no apply was stopped at yet, or to the end. */
-  public async apply(terraform: Terraform): Promise<{ apply: RunningTerraform; stopped?: StoppedAt }> {
-    const apply = terraform.startApply("-parallelism=1");
-    const stopped = await Promise.race([this.next(apply), apply.finished.then(() => undefined)]);
+  /**
+   * Lets a command go on, which does one resource at a time, up to the next request that no command was stopped at yet;
+   * returns undefined when it came to its end.
+   */
+  public async next(command: RunningTerraform): Promise<Stop | undefined> {
+    const stop = await Promise.race([this.watch(command), command.finished.then(() => undefined)]);
     this.faults.google.clear();
     this.faults.kubernetes.clear();
-    return { apply, stopped };
+    return stop;
   }
 
-  private next(apply: RunningTerraform): Promise<StoppedAt> {
-    return new Promise((resolve) => {
-      this.creations.forEach((creation) => void this.watch(creation, apply, resolve));
-    });
-  }
-
-  private async watch(
-    creation: CreationName,
-    apply: RunningTerraform,
-    arrive: (stopped: StoppedAt) => void,
-  ): Promise<void> {
-    const { api, match } = CREATIONS[creation];
-    const hold = this.faults[api].hold(match, this.options);
-    await hold.reached;
-    // What Terraform printed before takes another way here than its request.
-    await sleep(50);
-    const address = lastCreated(apply.output());
-    const stop = `${address} ${creation}`;
-    if (this.seen.has(stop)) {
-      void this.watch(creation, apply, arrive);
-      hold.release();
-    } else {
-      this.seen.add(stop);
-      arrive({ creation, address, release: hold.release });
+  /** Ends a command that stands still, and lets the request go on to whoever is still there. */
+  public async end(command: RunningTerraform, { ending, release }: Stop): Promise<void> {
+    if (ending.signal === "SIGKILL") {
+      command.kill();
+      await command.finished;
+      release();
+      return;
     }
+    command.interrupt();
+    await command.printed(/Stopping operation/);
+    await sleep(TELLS_PLUGINS_MS);
+    release();
+    await command.finished;
+  }
+
+  private watch(command: RunningTerraform): Promise<Stop> {
+    const ending = this.endings[this.seen.size % this.endings.length];
+    return new Promise((resolve) => {
+      let arrived = false;
+      const visit = async (method: string, path: string): Promise<void> => {
+        const address = await addressOfNow(command);
+        const request = `${method} ${withoutRevision(path)}`;
+        if (address === undefined || arrived || this.seen.has(`${address} ${request}`)) return;
+        arrived = true;
+        this.seen.add(`${address} ${request}`);
+        this.stopped.add(address);
+        await new Promise<void>((release) => resolve({ address, request, ending, release }));
+      };
+      for (const faults of [this.faults.google, this.faults.kubernetes]) {
+        faults.visit(this.match, visit, ending);
+      }
+    });
   }
 }
 
-function lastCreated(output: string): string {
-  const lines = [...output.matchAll(/^(\S+): (Creating|Modifying)\.\.\./gm)];
-  const last = lines.at(-1);
-  if (last === undefined) throw new Error("something is created before Terraform says so");
-  return last[1];
+/** Without what differs each time that the same is done again, such as the revision of a Helm release. */
+function withoutRevision(path: string): string {
+  return path.replace(/\?.*$/, "").replace(/\.v\d+$/, "");
+}
+
+/** What Terraform has begun and not finished. */
+async function addressOfNow(command: RunningTerraform): Promise<string | undefined> {
+  for (let waited = 0; waited < PRINTED_MS; waited += 50) {
+    await sleep(50);
+    const lines = [
+      ...command.output().matchAll(/^(\S+): (?:(Creat|Modify|Destroy)ing\.\.\.|.* complete after )/gm),
+    ];
+    const [, address, begun] = lines.at(-1) ?? [];
+    if (begun !== undefined) return address;
+  }
+  return undefined;
 }

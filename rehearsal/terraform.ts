@@ -18,6 +18,8 @@ export interface PlannedChange {
   readonly address: string;
   /** For example `["update"]`, or `["delete", "create"]` for a replacement. */
   readonly actions: readonly string[];
+  /** What the resource is to be, as far as that is known. */
+  readonly after: any;
   /** Paths of the values that differ or that only the apply will tell, also inside JSON; for example `labels.team`. */
   readonly attributes: readonly string[];
 }
@@ -105,6 +107,11 @@ export class Terraform {
     return this.start("apply", "-auto-approve", ...flags);
   }
 
+  /** Starts a destroy without waiting for it. */
+  public startDestroy(...flags: string[]): RunningTerraform {
+    return this.start("destroy", "-auto-approve", ...flags);
+  }
+
   /** @throws when it fails, with Terraform's own errors */
   public async destroy(): Promise<TerraformRun> {
     return this.requireDone("terraform destroy", await this.run("destroy", "-auto-approve"));
@@ -127,6 +134,7 @@ export class Terraform {
       .map(({ address, change }: any) => ({
         address,
         actions: change.actions,
+        after: change.after,
         attributes: changedPaths(change.before, change.after, change.after_unknown),
       }))
       .filter(({ actions }: PlannedChange) => !["no-op", "read"].includes(actions[0]));
@@ -277,6 +285,24 @@ export interface TerraformOptions {
 export function errorsOf(output: string): string {
   const at = output.indexOf("Error: ");
   return at < 0 ? output.slice(-2000) : output.slice(at, at + 4000).trim();
+}
+
+/** Terraform's errors, each with the resource that it is about. @throws when one is about none */
+export function errorsByAddress({ output }: TerraformRun): { address: string; message: string }[] {
+  const errors = output
+    .slice(output.indexOf("Error: "))
+    .split(/^Error: /m)
+    .slice(1);
+  return errors.map((message) => {
+    const address = /^ +with (\S+),$/m.exec(message)?.[1];
+    if (address === undefined) throw new Error(`an error names no resource: ${message}`);
+    return { address, message };
+  });
+}
+
+/** @throws when a command failed, with Terraform's own errors */
+export function requireDone(run: TerraformRun): void {
+  if (run.exitCode !== 0) throw new Error(`terraform failed (${run.exitCode}): ${errorsOf(run.output)}`);
 }
 
 /** Where two values differ, or where one is not known yet. */

@@ -2,7 +2,7 @@ import { GoogleError } from "./errors";
 import { sleep } from "./http";
 
 export interface RequestMatch {
-  readonly method?: string;
+  readonly method?: string | RegExp;
   /** Looked for in the path with its query. */
   readonly path: RegExp;
 }
@@ -35,6 +35,9 @@ export interface HoldOptions {
   readonly when?: "before" | "after";
 }
 
+/** Sees a request, which goes on when the promise resolves and fails when it is rejected. */
+export type Visitor = (method: string, path: string) => Promise<void>;
+
 /** A request that is stopped, so that a test can do something just then. */
 export interface Hold {
   /** Resolves when the request is there. */
@@ -52,7 +55,7 @@ export interface OperationFailure extends Limited {
 type Rule =
   | { kind: "fail"; match: RequestMatch; left: number; failure: Failure }
   | { kind: "delay"; match: RequestMatch; left: number; delayMs: number }
-  | { kind: "before" | "after"; match: RequestMatch; left: number; arrive(): void; released: Promise<void> };
+  | { kind: "before" | "after"; match: RequestMatch; left: number; visit: Visitor };
 
 const MESSAGES: Record<number, string> = {
   409: "The operation was aborted.",
@@ -86,8 +89,17 @@ export class Faults {
     let release = () => {};
     const reached = new Promise<void>((resolve) => (arrive = resolve));
     const released = new Promise<void>((resolve) => (release = resolve));
-    this.rules.push({ kind: options.when ?? "before", match, left: 1, arrive, released });
+    const visit = () => {
+      arrive();
+      return released;
+    };
+    this.rules.push({ kind: options.when ?? "before", match, left: 1, visit });
     return { reached, release };
+  }
+
+  /** Shows every matching request to a visitor. */
+  public visit(match: RequestMatch, visit: Visitor, options: HoldOptions = {}): void {
+    this.rules.push({ kind: options.when ?? "before", match, left: Infinity, visit });
   }
 
   /** Lets long-running operations of a type end with an error. */
@@ -105,12 +117,15 @@ export class Faults {
     for (const rule of this.matching(method, path, (kind) => kind !== "after")) {
       if (rule.kind === "delay") await sleep(rule.delayMs);
       else if (rule.kind === "fail") throw errorOf(rule.failure);
-      else await this.wait(rule);
+      else await rule.visit(method, path);
     }
   }
 
+  /** @throws GoogleError where a visitor wants it */
   public async after(method: string, path: string): Promise<void> {
-    for (const rule of this.matching(method, path, (kind) => kind === "after")) await this.wait(rule);
+    for (const rule of this.matching(method, path, (kind) => kind === "after")) {
+      if (rule.kind === "after") await rule.visit(method, path);
+    }
   }
 
   public operationError(type: string): string | undefined {
@@ -123,20 +138,15 @@ export class Faults {
   private matching(method: string, path: string, wanted: (kind: Rule["kind"]) => boolean): Rule[] {
     const rules = this.rules.filter(
       ({ kind, match, left }) =>
-        wanted(kind) &&
-        left > 0 &&
-        (match.method === undefined || match.method === method) &&
-        match.path.test(path),
+        wanted(kind) && left > 0 && isMethod(match.method, method) && match.path.test(path),
     );
     rules.forEach((rule) => rule.left--);
     return rules;
   }
+}
 
-  private async wait(rule: Rule): Promise<void> {
-    if (rule.kind !== "before" && rule.kind !== "after") return;
-    rule.arrive();
-    await rule.released;
-  }
+function isMethod(wanted: RequestMatch["method"], method: string): boolean {
+  return wanted instanceof RegExp ? wanted.test(method) : wanted === undefined || wanted === method;
 }
 
 function errorOf({ status, message, reason }: Failure): GoogleError {

@@ -43,6 +43,8 @@ export class FrontDoor {
     try {
       await sleep(latency().requestMs ?? 0);
       await faults.before(method, path);
+      // A client that has gone away meanwhile does not want it any more.
+      if (response.destroyed) return;
       body = await this.dispatch(method, path, raw, bearerToken(request));
       if (body === undefined) status = 204;
       await faults.after(method, path);

@@ -105,6 +105,37 @@ describe("faults", () => {
     });
   });
 
+  test("show every matching request to a visitor", async () => {
+    await withApis({}, async (client) => {
+      const seen: string[] = [];
+      const writes = { method: /^(POST|DELETE)$/, path: /serviceAccounts/ };
+      client.apis.faults.visit(writes, async (method, path) => void seen.push(`${method} ${path}`));
+      await client.post(ACCOUNTS, { accountId: "my-iam-sa" });
+      await client.get(ACCOUNTS);
+      await client.delete(`${ACCOUNTS}/${EMAIL}`);
+      expect(seen).toEqual([`POST ${ACCOUNTS}`, `DELETE ${ACCOUNTS}/${EMAIL}`]);
+    });
+  });
+
+  test("do nothing for a client that has gone away", async () => {
+    await withApis({}, async (client) => {
+      const hold = client.apis.faults.hold({ path: /serviceAccounts/ });
+      const leaving = new AbortController();
+      const gone = fetch(`${client.apis.url}${ACCOUNTS}`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${client.apis.accessToken}` },
+        body: JSON.stringify({ accountId: "my-iam-sa" }),
+        signal: leaving.signal,
+      });
+      await hold.reached;
+      leaving.abort();
+      await expect(gone).rejects.toThrow("aborted");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      hold.release();
+      expect((await client.get(ACCOUNTS)).body).toEqual({ accounts: [] });
+    });
+  });
+
   test("delay answers", async () => {
     await withApis({}, async (client) => {
       client.apis.faults.delay({ match: { path: /serviceAccounts/ }, delayMs: 60, times: 1 });

@@ -1,18 +1,29 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { synthesize } from "../apps";
-import { CREATIONS, CreationName } from "../stops";
 import type { RequestMatch } from "../google/faults";
 import { GoogleApis, GoogleApisOptions } from "../google/server";
 import { expect, Scenario, Stage } from "../stage";
-import { errorsOf, Terraform, TerraformRun } from "../terraform";
+import { errorsOf, requireDone, Terraform, TerraformRun } from "../terraform";
 
 const CLUSTER = "v1/projects/my-project-id/locations/us-west1-b/clusters/cloud-bucket-cluster";
 
-/** The creations of the default stack that Google's APIs do. */
-const IN_GOOGLE = (Object.keys(CREATIONS) as CreationName[]).filter(
-  (name) => CREATIONS[name].api === "google",
-);
+const request = (method: string, path: RegExp): RequestMatch => ({ method, path });
+
+/** What the default stack is made by in Google's APIs. */
+const CREATIONS: readonly RequestMatch[] = [
+  request("POST", /\/services\/[^/]+:enable/),
+  request("POST", /\/clusters(\?|$)/),
+  request("POST", /\/nodePools(\?|$)/),
+  request("POST", /\/serviceAccounts(\?|$)/),
+  request("POST", /\/projects\/[^/]+:setIamPolicy/),
+  request("POST", /\/serviceAccounts\/[^/]+:setIamPolicy/),
+  request("POST", /\/storage\/v1\/b\?/),
+  request("PUT", /\/storage\/v1\/b\/[^/]+\/iam/),
+];
+
+/** APIs that a new project has. */
+const BARE_PROJECT = { enabledApis: ["serviceusage.googleapis.com"] };
 
 /** What the provider asks besides, to finish a cluster. */
 const TO_FINISH: readonly RequestMatch[] = [
@@ -80,34 +91,34 @@ function googleTargets(stackFolder: string): string[] {
     .flatMap((type) => Object.keys(resource[type]).map((name) => `-target=${type}.${name}`));
 }
 
-function requireDone(run: TerraformRun): void {
-  expect(run.exitCode === 0, `terraform apply failed: ${errorsOf(run.output)}`);
-}
-
 function requireFailed(run: TerraformRun, message: RegExp): void {
   expect(run.exitCode !== 0, "an apply succeeded that must fail");
   const words = run.output.replace(/\s+/g, " ");
   expect(message.test(words), `no error says ${message}`, errorsOf(run.output));
 }
 
-/** Each request is refused once with 429 or 503: the provider tries again. */
+/** Each kind of request is refused once with 429 or 503: the provider tries again. */
 async function busy(stage: Stage): Promise<void> {
   for (const status of [429, 503] as const) {
     stage.step(`${status} to every request that changes something`);
-    const part = await GooglePart.open(stage, `busy-${status}`, { RAY_ENABLE_APIS: "false" });
-    const matches = [...IN_GOOGLE.map((name) => CREATIONS[name].match), ...TO_FINISH];
+    const part = await GooglePart.open(stage, `busy-${status}`, {}, BARE_PROJECT);
+    const matches = [...CREATIONS, ...TO_FINISH];
     matches.forEach((match) => part.google.faults.fail({ match, status }));
     requireDone(await part.apply());
     const refused = part.google.requests.all().filter((request) => request.status === status);
-    expect(refused.length === matches.length, `not every request was refused with ${status}`, refused);
+    expect(
+      refused.length === matches.length,
+      `not every kind of request was refused with ${status}`,
+      refused,
+    );
     await part.close();
   }
 }
 
 /** Each creation is refused once with 409: grants are tried again, the rest fails and the next apply makes it. */
 async function conflicts(stage: Stage): Promise<void> {
-  const part = await GooglePart.open(stage, "conflicts", { RAY_ENABLE_APIS: "false" });
-  IN_GOOGLE.forEach((name) => part.google.faults.fail({ match: CREATIONS[name].match, status: 409 }));
+  const part = await GooglePart.open(stage, "conflicts", {}, BARE_PROJECT);
+  CREATIONS.forEach((match) => part.google.faults.fail({ match, status: 409 }));
   const failed = new Set<string>();
   for (;;) {
     stage.step("apply");
@@ -121,6 +132,7 @@ async function conflicts(stage: Stage): Promise<void> {
   const wanted = [
     "google_container_cluster",
     "google_container_node_pool",
+    "google_project_service",
     "google_service_account",
     "google_storage_bucket",
   ];
@@ -185,14 +197,14 @@ async function failedCluster(stage: Stage): Promise<void> {
 export const googleFaults: readonly Scenario[] = [
   {
     name: "google-busy",
-    title: "429 and 503 to each request once; the apply goes on",
+    title: "429 and 503 to each kind of request once; the apply goes on",
     needs: ["terraform"],
     long: true,
     run: busy,
   },
   {
     name: "google-conflicts",
-    title: "409 to each request once; grants go on, the next apply makes the rest",
+    title: "409 to each kind of request once; grants go on, the next apply makes the rest",
     needs: ["terraform"],
     long: true,
     run: conflicts,
