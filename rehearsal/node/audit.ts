@@ -36,6 +36,11 @@ const NODE_USERS = [
 
 const READING = ["get", "list", "watch"];
 
+/** Whose notes about what they do are no requests of a deployment: everybody's who keeps the cluster going. */
+const EVENT_WRITERS = [...NODE_USERS, "rehearsal:kuberay-operator"];
+
+const EVENTS = [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }];
+
 /** Every request with its user, object and outcome, never with its body, so no secret reaches the log. */
 export const AUDIT_POLICY = {
   apiVersion: "audit.k8s.io/v1",
@@ -46,7 +51,8 @@ export const AUDIT_POLICY = {
     { level: "None", users: NODE_USERS, verbs: READING },
     { level: "None", userGroups: ["system:serviceaccounts:kube-system"], verbs: READING },
     { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
-    { level: "None", resources: [{ group: "", resources: ["events"] }, { group: "events.k8s.io" }] },
+    { level: "None", users: EVENT_WRITERS, resources: EVENTS },
+    { level: "None", userGroups: ["system:serviceaccounts:kube-system"], resources: EVENTS },
     { level: "Metadata" },
   ],
 };

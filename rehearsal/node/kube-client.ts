@@ -28,6 +28,12 @@ export class KubeError extends Error {
   }
 }
 
+/** How the API server answered, whether well or not. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
 /** Asks the API server as one user; a plain client, so that what it does is what the audit log shows. */
 export class KubeClient {
   private readonly agent: Agent;
@@ -66,11 +72,23 @@ export class KubeClient {
     return JSON.parse(await this.send("PATCH", path, JSON.stringify(fields), "application/merge-patch+json"));
   }
 
+  /** Sends a request of any kind and tells how it was answered. */
+  public async attempt(method: string, path: string, body?: object): Promise<Answer> {
+    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    return this.request(method, path, body === undefined ? undefined : JSON.stringify(body), type);
+  }
+
   public close(): void {
     this.agent.destroy();
   }
 
-  private send(method: string, path: string, body?: string, contentType?: string): Promise<string> {
+  private async send(method: string, path: string, body?: string, contentType?: string): Promise<string> {
+    const { status, text } = await this.request(method, path, body, contentType);
+    if (status >= 200 && status < 300) return text;
+    throw new KubeError(method, path, status, text);
+  }
+
+  private request(method: string, path: string, body?: string, contentType?: string): Promise<Answer> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.token}` };
     if (body !== undefined) {
       headers["content-type"] = contentType ?? "application/json";
@@ -85,14 +103,7 @@ export class KubeClient {
         response.setEncoding("utf8");
         response.on("data", (chunk: string) => (text += chunk));
         response.on("error", reject);
-        response.on("end", () => {
-          const status = response.statusCode ?? 0;
-          if (status >= 200 && status < 300) {
-            resolve(text);
-          } else {
-            reject(new KubeError(method, path, status, text));
-          }
-        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
       });
       call.end(body);
     });

@@ -182,11 +182,19 @@ export class Node {
   /** Runs the kubectl of the node's own version and returns what it printed. */
   public async kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<string> {
     this.supervisor.throwIfCrashed();
-    const token = options.token ?? this.tokenOf("rehearsal:node");
-    // A token among the arguments would show up in error messages.
-    const kubeconfig = this.controlPlane.writeKubeconfig(`kubectl-${keyOf(token)}`, token);
+    const kubeconfig = this.kubeconfigFor(options.token ?? this.tokenOf("rehearsal:node"));
     const kubectl = this.props.cache.program("kubectl");
     return runCommand(kubectl, [`--kubeconfig=${kubeconfig}`, ...args], { input: options.input });
+  }
+
+  /** Writes a kubeconfig for a token, which among arguments would show up in error messages; returns its path. */
+  public kubeconfigFor(token: string): string {
+    return this.controlPlane.writeKubeconfig(`kubectl-${keyOf(token)}`, token);
+  }
+
+  /** Talks to the API server as whoever a token belongs to. */
+  public clientFor(token: string): KubeClient {
+    return new KubeClient(this.controlPlane.url, this.caPem, token);
   }
 
   /** Makes the node's DNS answer more names; without a DNS of its own (level control-plane) it does nothing. */

@@ -12,6 +12,9 @@ import { privateSources } from "./private-sources";
 import { rayChanges } from "./ray-changes";
 import { rendered } from "./rendered";
 import { savedPlan } from "./saved-plan";
+import { skypilot } from "./skypilot";
+import { skypilotClient } from "./skypilot-client";
+import { skypilotRules } from "./skypilot-rules";
 import { stacks } from "./stacks";
 import { tenants } from "./tenants";
 import { upgrade } from "./upgrade";
@@ -34,4 +37,7 @@ export const scenarios: readonly Scenario[] = [
   privateSources,
   authModes,
   authLoad,
+  skypilot,
+  skypilotClient,
+  skypilotRules,
 ];
