@@ -86,7 +86,7 @@ function poolUpgrades(): Upgrade[] {
     [{ initialNodeCount: 2 }],
     [{ labels: { team: "research" } }, ["update", POOL, "node_config.0.labels"]],
     [
-      { taints: [{ key: "team", value: "research", effect: GkeTaintEffect.NO_SCHEDULE }] },
+      { taints: [{ key: "team", value: "research", effect: GkeTaintEffect.PREFER_NO_SCHEDULE }] },
       ["update", POOL, "node_config.0.taint"],
     ],
     [{ machineType: "e2-standard-16" }, ["update", POOL, "node_config.0.machine_type"]],
