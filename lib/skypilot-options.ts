@@ -20,7 +20,7 @@ export enum SkyPilotRemoteIdentity {
 /** What SkyPilot is used for besides launching, reaching and stopping clusters. Each adds the rights it names and no more. */
 export interface SkyPilotFeatures {
   /**
-   * `sky gpus list` and `sky status --kubernetes`: list the pods of all namespaces, with their images, commands and
+   * `sky gpus list` and `sky status-kubernetes`: list the pods of all namespaces, with their images, commands and
    * environment.
    * @default false
    */
