@@ -10,6 +10,7 @@ export const skypilotClient: Scenario = {
   name: "skypilot-client",
   title: "SkyPilot itself works with its accounts, is refused nothing, and uses everything that it is given",
   needs: ["pods", "terraform", "skypilot-client"],
+  long: true,
   async run(stage) {
     const bench = await Bench.create(stage);
     try {

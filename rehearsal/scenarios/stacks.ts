@@ -119,6 +119,7 @@ const STACKS: readonly StackScenario[] = [
     name: "shared-buckets",
     title: "two Ray clusters of one name on an existing cluster, sharing two buckets",
     needs: ["pods", "terraform"],
+    long: true,
     app: "examples/shared-buckets.ts",
     rayClusters: [
       ["red", "ray"],
@@ -144,6 +145,7 @@ const STACKS: readonly StackScenario[] = [
     name: "skypilot-stack",
     title: "SkyPilot's accounts, roles, quotas and policy and a bucket for its tasks, without Ray",
     needs: ["terraform"],
+    long: true,
     app: "examples/skypilot.ts",
     unprotected: unprotectedAt("clusterName:"),
     rayClusters: [],
@@ -152,6 +154,7 @@ const STACKS: readonly StackScenario[] = [
     name: "other-project",
     title: "a team's own bucket and account, on a cluster of another project, by one provider each",
     needs: ["terraform"],
+    long: true,
     app: "examples/other-project.ts",
     rayClusters: [],
     site: {
