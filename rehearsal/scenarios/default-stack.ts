@@ -9,8 +9,9 @@ import type { PlannedChange, Terraform } from "../terraform";
 const PROJECT = "my-project-id";
 const CLUSTER = `projects/${PROJECT}/locations/us-west1-b/clusters/cloud-bucket-cluster`;
 
-/** Where Helm notes that it is at work on the Ray cluster's release. */
-const NOTES_OF_WORK = "owner=helm,name=raycluster-mini,status notin (deployed,superseded)";
+/** Where Helm notes what it knows of the Ray cluster's release, and that it is at work on it. */
+const NOTES_OF_RELEASE = "owner=helm,name=raycluster-mini";
+const NOTES_OF_WORK = `${NOTES_OF_RELEASE},status notin (deployed,superseded)`;
 
 /** APIs that a new project has. */
 const BARE_PROJECT = ["serviceusage.googleapis.com"];
@@ -56,9 +57,10 @@ export class DefaultStack {
   /** What docs/recovery.md says about an error. */
   public async repair(address: string, message: string): Promise<void> {
     if (address.startsWith("helm_release.")) {
-      const known = /another operation .* is in progress|has no deployed releases/;
-      expect(known.test(message), "an unexpected error", message);
-      await this.stage.node.kubectl(["delete", "secret", "-n", "ray", "-l", NOTES_OF_WORK]);
+      const removed = /has no deployed releases/.test(message);
+      expect(removed || /another operation .* is in progress/.test(message), "an unexpected error", message);
+      const notes = removed ? NOTES_OF_RELEASE : NOTES_OF_WORK;
+      await this.stage.node.kubectl(["delete", "secret", "-n", "ray", "-l", notes]);
       return;
     }
     expect(/already exists|already own it/i.test(message), "an unexpected error", message);

@@ -20,6 +20,9 @@ const BROUGHT_ALONG = /^google_project_service\..*-compute_/;
 /** The request by which Helm marks a release as deployed: an apply takes over what it finds. */
 const DEPLOYED = /^PUT .*\/secrets\/sh\.helm\.release\./;
 
+/** The request by which Helm begins to remove a release. */
+const UNINSTALL: RequestMatch = { method: "PUT", path: /\/secrets\/sh\.helm\.release\./ };
+
 /** Without Helm's notes of its own work: interrupted at the first of them, it goes on to the end and is met no more. */
 const OBJECTS: RequestMatch = { ...WRITES, path: /^(?!.*(:(get|test)Iam|\/secrets))/ };
 
@@ -86,41 +89,50 @@ async function killed(stage: Stage): Promise<void> {
   await stack.close();
 }
 
-/** Ctrl-C and power cuts at each request of an update, and of a destroy. */
-async function interruptedLater(stage: Stage): Promise<void> {
+/** Ctrl-C and power cuts, in turn, at each request of an update of everything that can be updated. */
+async function interruptedUpdates(stage: Stage): Promise<void> {
   const stack = await DefaultStack.open(stage);
   const { terraform } = stack;
   stage.step("apply");
   await terraform.apply();
   const all = (await terraform.stateList()).sort();
-
   await terraform.update(withLabels(stack.folder));
   const changes = await terraform.plannedChanges();
   const others = changes.filter(({ actions }) => actions.join() !== "update");
   expect(others.length === 0, "labels are more than an update", others);
-  const updates = new Stops(stack.faults, [INTERRUPT_BEFORE, INTERRUPT_AFTER, KILL]);
+  const stops = new Stops(stack.faults, [INTERRUPT_BEFORE, INTERRUPT_AFTER, KILL]);
   const apply = () => terraform.startApply(ONE_BY_ONE);
-  await finish(stage, stack, () => stopAtEach(stage, updates, apply));
-  expectMet(updates, addressesOf(changes));
+  await finish(stage, stack, () => stopAtEach(stage, stops, apply));
+  expectMet(stops, addressesOf(changes));
   expectEqual((await terraform.stateList()).sort(), all, "Terraform lost something");
-  await stage.expectNothingToDo(terraform);
+  stack.expectMadeOnce();
+  await stack.close();
+}
 
-  const deletions = new Stops(stack.faults, [KILL, INTERRUPT_BEFORE, INTERRUPT_AFTER]);
+/** Ctrl-C and power cuts, in turn, at each request of a destroy; before that, an apply takes a destroy back. */
+async function interruptedDestroy(stage: Stage): Promise<void> {
+  const stack = await DefaultStack.open(stage);
+  const { terraform } = stack;
+  stage.step("apply");
+  await terraform.apply();
+  const all = (await terraform.stateList()).sort();
   const destroy = () => terraform.startDestroy(ONE_BY_ONE);
-  for (const back of ["the first deletion", "the second"]) {
+  for (const ending of [KILL, INTERRUPT_AFTER]) {
     const command = destroy();
-    const stop = await deletions.next(command);
-    expect(stop !== undefined, "the destroy deletes nothing");
-    stage.step(`${stop.ending.signal} ${stop.ending.when} ${stop.request}, and an apply takes ${back} back`);
-    await deletions.end(command, stop);
+    const stops = new Stops(stack.faults, [ending], UNINSTALL);
+    const stop = await stops.next(command);
+    expect(stop !== undefined, "the destroy removes no release");
+    stage.step(`${ending.signal} ${ending.when} ${stop.request}, and an apply takes the destroy back`);
+    await stops.end(command, stop);
     await finish(stage, stack, () => terraform.tryApply());
     expectEqual((await terraform.stateList()).sort(), all, "an apply does not bring everything back");
     await stage.expectNothingToDo(terraform);
   }
-  await finish(stage, stack, () => stopAtEach(stage, deletions, destroy));
+  const stops = new Stops(stack.faults, [KILL, INTERRUPT_BEFORE, INTERRUPT_AFTER]);
+  await finish(stage, stack, () => stopAtEach(stage, stops, destroy));
   // Services stay enabled, which takes no request.
   const deleted = all.filter((address) => !address.startsWith("google_project_service."));
-  expectMet(deletions, deleted);
+  expectMet(stops, deleted);
   await stack.expectNothingLeft();
 }
 
@@ -199,11 +211,18 @@ export const interruptions: readonly Scenario[] = [
     run: (stage) => interrupted(stage, INTERRUPT_AFTER, OBJECTS),
   },
   {
-    name: "interrupted-later",
-    title: "Ctrl-C and kills at each update and at each deletion; the next command goes on, or takes it back",
+    name: "interrupted-updates",
+    title: "Ctrl-C and kills at each update in turn; the next apply goes on",
     needs: ["pods", "terraform"],
     long: true,
-    run: interruptedLater,
+    run: interruptedUpdates,
+  },
+  {
+    name: "interrupted-destroy",
+    title: "Ctrl-C and kills at each deletion in turn; the next destroy goes on, or an apply takes it back",
+    needs: ["pods", "terraform"],
+    long: true,
+    run: interruptedDestroy,
   },
   {
     name: "killed",
