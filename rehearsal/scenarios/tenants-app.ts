@@ -13,7 +13,15 @@ new GoogleProvider(stack, "google", { project: "my-project-id" });
 const cluster = new GkeWorkloadIdentityCluster(stack, "cluster", {
   clusterName: "tenants",
   location: "us-west1-b",
-  nodePools: [{ name: "ray", machineType: "e2-standard-8", initialNodeCount: 1, maxNodeCount: 100 }],
+  nodePools: [
+    {
+      name: "ray",
+      machineType: "e2-standard-8",
+      initialNodeCount: 1,
+      maxNodeCount: 100,
+      labels: { "example.com/ray": "true" },
+    },
+  ],
   rayOperatorAddon: true,
   deletionProtection: false,
 });
@@ -32,7 +40,7 @@ for (let index = 0; index < 50; index++) {
     operator,
     rayClusterName: "ray",
     identity: access.identity,
-    // No node of the rehearsal has this label: fifty Ray heads would not fit on it.
+    // The node of the rehearsal has no label of the pool: fifty Ray heads would not fit on it.
     head: { cpu: 2, memoryGiB: 8, nodeSelector: { "example.com/ray": "true" } },
     workerGroups: [{ groupName: "cpu", cpu: 2, memoryGiB: 8, maxReplicas: 4 }],
   });
