@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ToolCache } from "../tools/cache";
+import { isAlive } from "../tools/command";
 import { installCommand, isPresent, isRoot, missingPackages } from "../tools/requirements";
 import {
   controlGroupName,
@@ -172,7 +173,10 @@ function whyNoPods(cache: ToolCache, isolation: Isolation): string {
 function newLogFolder(cache: ToolCache): string {
   const runs = cache.path("runs");
   mkdirSync(runs, { recursive: true });
-  const old = readdirSync(runs).sort();
+  // A run's folder ends in the id of its process; one that is under way still writes there.
+  const old = readdirSync(runs)
+    .filter((name) => !isAlive(Number(name.split("-").at(-1))))
+    .sort();
   for (const name of old.slice(0, Math.max(0, old.length - KEPT_RUNS + 1))) {
     rmSync(join(runs, name), { recursive: true, force: true });
   }

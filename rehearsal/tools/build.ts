@@ -4,6 +4,7 @@ import { ToolCache } from "./cache";
 import { createAuthority } from "./certificates";
 import { KUBERAY_CHARTS, kuberayChart } from "./chart";
 import { downloadChart } from "./chart-download";
+import { isAlive } from "./command";
 import { images } from "./images";
 import { imageStore } from "./image-store";
 import { customResourceDefinitions, missingGo, programArtifacts } from "./programs";
@@ -87,15 +88,6 @@ function lock(cache: ToolCache): () => void {
   rmSync(file, { force: true });
   writeFileSync(file, String(process.pid), { flag: "wx" });
   return () => rmSync(file, { force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 async function main(): Promise<void> {
