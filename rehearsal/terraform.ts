@@ -194,8 +194,11 @@ export class Terraform {
   private copy(stackFolder: string): void {
     cpSync(stackFolder, this.folder, { recursive: true });
     const config = this.configuration();
+    const states = Object.values<any>(config.data?.terraform_remote_state ?? {});
+    // Everything else stays as it was synthesized, byte for byte.
+    if (config.terraform?.cloud === undefined && states.length === 0) return;
     delete config.terraform?.cloud;
-    for (const { config: state } of Object.values<any>(config.data?.terraform_remote_state ?? {})) {
+    for (const { config: state } of states) {
       state.path = this.options.states?.get(state.path) ?? state.path;
     }
     writeFileSync(join(this.folder, "cdk.tf.json"), JSON.stringify(config, null, 2));

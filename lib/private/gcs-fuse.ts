@@ -11,7 +11,7 @@ const RAY_USER = 1000;
 const RAY_GROUP = 100;
 
 /** https://github.com/GoogleCloudPlatform/gcs-fuse-csi-driver/blob/main/pkg/webhook/config.go */
-const MOUNTED_ANNOTATION = "gke-gcsfuse/volumes";
+export const MOUNTED_ANNOTATION = "gke-gcsfuse/volumes";
 const STORAGE_LIMIT_ANNOTATION = "gke-gcsfuse/ephemeral-storage-limit";
 const DEFAULT_STORAGE_LIMIT_GIB = 5;
 

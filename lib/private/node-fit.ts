@@ -11,6 +11,7 @@ import {
   TPU_TOPOLOGY_LABEL,
   chipsOfTopology,
 } from "./accelerators";
+import { MOUNTED_ANNOTATION } from "./gcs-fuse";
 import { NodeResources, allocatable, tpuOf } from "./machine-types";
 import { quantityValue } from "./quantities";
 import { invalid } from "./validation";
@@ -67,7 +68,7 @@ function needsOf(group: { [field: string]: any }, injected: NodeResources[]): Po
   const { metadata, spec } = group.template;
   const annotations = metadata?.annotations ?? {};
   const all = [...injected];
-  if (annotations["gke-gcsfuse/volumes"] === "true") {
+  if (annotations[MOUNTED_ANNOTATION] === "true") {
     const quantityOf = (resource: "cpu" | "memory") =>
       annotations[`gke-gcsfuse/${resource}-request`] ??
       annotations[`gke-gcsfuse/${resource}-limit`] ??

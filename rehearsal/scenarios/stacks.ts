@@ -35,8 +35,15 @@ interface Unprotected {
 /** A Google service account that somebody else made, in another project. */
 const TEAM_ACCOUNT = "team-a-ray@data-project-id.iam.gserviceaccount.com";
 
-async function create(stage: Stage, ...objects: object[]): Promise<void> {
-  const list = { apiVersion: "v1", kind: "List", items: objects };
+/** A team whose operator, namespace and account are there already. */
+async function teamIsThere(stage: Stage, site: Site): Promise<void> {
+  await site.startOperator(0).ready;
+  const namespace = "team-a";
+  const items = [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "team-a-ray", namespace } },
+  ];
+  const list = { apiVersion: "v1", kind: "List", items };
   await stage.node.kubectl(["create", "-f", "-"], { input: JSON.stringify(list) });
 }
 
@@ -80,15 +87,7 @@ const STACKS: readonly StackScenario[] = [
         serviceAccounts: [TEAM_ACCOUNT],
       },
     },
-    before: async (stage, site) => {
-      await site.startOperator(0).ready;
-      const namespace = "team-a";
-      await create(
-        stage,
-        { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
-        { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "team-a-ray", namespace } },
-      );
-    },
+    before: teamIsThere,
     use: async (stage) => {
       const { metadata } = await stage.node.client.get(
         "/api/v1/namespaces/team-a/serviceaccounts/team-a-ray",
@@ -220,15 +219,7 @@ const STACKS: readonly StackScenario[] = [
     rayClusters: [["team-a", "raycluster-helm"]],
     site: { seed: { clusters: [{ location: "us-east4", cluster: existingCluster("team-cluster") }] } },
     long: true,
-    before: async (stage, site) => {
-      await site.startOperator(0).ready;
-      const namespace = "team-a";
-      await create(
-        stage,
-        { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
-        { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "team-a-ray", namespace } },
-      );
-    },
+    before: teamIsThere,
     use: async (stage) => {
       const shell = stage.userShell();
       const service = "service/raycluster-helm-head-svc";
