@@ -10,7 +10,8 @@ const CDKTN = "npm:cdktn@0.24.0";
 const SOURCES = ["bench", "docs", "examples", "lib", "rehearsal", "scripts", "test"];
 const FILES = ["README.md", "cdktf.json", "jest.config.mjs", "main.ts", "tsconfig.json"];
 /** What compiles and tests; the rest of what develops the library is not needed. */
-const NEEDED = /^(@cdktf\/|@types\/|cdktf$|constructs$|jest$|ts-jest$|ts-node$|typescript$)/;
+const NEEDED =
+  /^(@cdktf\/|@types\/|cdktf$|constructs$|jest(-environment-node)?$|ts-jest$|ts-node$|typescript$)/;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const named = process.argv.find((argument) => argument.startsWith("--folder="))?.slice("--folder=".length);

@@ -1,0 +1,1 @@
+export = (globalThis as any).sharedModules.cdktf;
