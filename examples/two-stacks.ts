@@ -42,7 +42,7 @@ const access = new RayBucketAccess(team, "datasets", {
   googleServiceAccountId: "team-ray",
 });
 new RayCluster(team, "ray", {
-  operator: KubeRayOperator.gkeAddon(team, "operator", { cluster: teamCluster, gateNamespace: "team" }),
+  operator: KubeRayOperator.gkeAddon(team, "operator", { cluster: teamCluster }),
   rayClusterName: "team",
   identity: access.identity,
   head: { cpu: 2, memoryGiB: 8 },

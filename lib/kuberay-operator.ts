@@ -64,7 +64,7 @@ export interface KubeRayAddonProps {
   readonly gateImage?: string;
   /**
    * Namespace of that Job, made here.
-   * @default ray-operator-addon
+   * @default - `ray-operator-addon-` and a hash of the construct's path: stacks that share a cluster have one each
    */
   readonly gateNamespace?: string;
   /**
@@ -184,7 +184,7 @@ class GkeAddonOperator extends KubeRayOperator {
       throw invalid(this, "cluster", `have 'rayOperatorAddon' on (${props.cluster.node.path} does not)`);
     }
     const timeoutMinutes = props.timeoutMinutes ?? 20;
-    const namespace = props.gateNamespace ?? "ray-operator-addon";
+    const namespace = props.gateNamespace ?? `ray-operator-addon-${this.node.addr.slice(-8)}`;
     const dependencies = useNamespace(this, {
       namespace,
       provider: props.cluster.kubernetesProvider,

@@ -1,4 +1,4 @@
-import { TerraformStack } from "cdktf";
+import { TerraformStack, Testing } from "cdktf";
 import { KubeRayOperator } from "../lib";
 import { emptyStack, existingCluster, standardCluster } from "./support/stacks";
 import { Template } from "./support/template";
@@ -16,7 +16,7 @@ test("the add-on is waited for by a Job that a Terraform run waits for", () => {
     wait_for_completion: true,
     timeouts: { create: "11m" },
     lifecycle: { ignore_changes: ["spec"] },
-    metadata: { namespace: "ray-operator-addon" },
+    metadata: { namespace: expect.stringMatching(/^ray-operator-addon-[0-9a-f]{8}$/) },
     spec: { active_deadline_seconds: 600 },
   });
   const [container] = [gate(stack).spec.template.spec.container].flat();
@@ -24,6 +24,23 @@ test("the add-on is waited for by a Job that a Terraform run waits for", () => {
   expect(container.command[2]).toContain("/apis/ray.io/v1");
   expect(operator.kuberayVersion).toBeUndefined();
   expect(operator.rayClusterDependencies).toEqual([operator.resource]);
+});
+
+test("gates on one cluster have a namespace each, which a user may name", () => {
+  const gateNamespace = (stackName: string, id: string, named?: string) => {
+    const stack = new TerraformStack(Testing.app(), stackName);
+    KubeRayOperator.gkeAddon(stack, id, { cluster: standardCluster(stack), gateNamespace: named });
+    return gate(stack).metadata.namespace;
+  };
+  const namespaces = [
+    gateNamespace("platform", "operator"),
+    gateNamespace("team", "operator"),
+    gateNamespace("team", "second-operator"),
+  ];
+
+  expect(new Set(namespaces).size).toBe(3);
+  expect(gateNamespace("team", "operator")).toBe(namespaces[1]);
+  expect(gateNamespace("team", "operator", "gates")).toBe("gates");
 });
 
 test("the gate meets the restricted Pod Security Standard", () => {

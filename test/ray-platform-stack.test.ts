@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { RayPlatformStack } from "../lib";
 import { Template } from "./support/template";
 
+/** The hash is of the path `stack/operator`. */
+const GATE_NAMESPACE = "ray-operator-addon-6613f18b";
+
 test("the platform's resources keep their addresses, because a new address replaces a user's resource", () => {
   const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack"));
   const addresses = Object.entries<any>(json.resource).flatMap(([type, resources]) =>
@@ -33,7 +36,7 @@ test("the platform's resources keep their addresses, because a new address repla
     "kubernetes_cluster_role_v1.sky_cluster-role_47C41655",
     "kubernetes_config_map_v1.auth_config_9E97CD33",
     "kubernetes_job_v1.operator_gate_3592A613",
-    "kubernetes_namespace_v1.namespaces_cluster-ray-operator-addon_C9912F12",
+    "kubernetes_namespace_v1.namespaces_cluster-ray-operator-addon-6613f18b_15EEA610",
     "kubernetes_namespace_v1.namespaces_cluster-ray_F83B1975",
     "kubernetes_namespace_v1.namespaces_cluster-sky-launcher_E76ABAC4",
     "kubernetes_namespace_v1.namespaces_cluster-sky_AE7E7636",
@@ -114,13 +117,8 @@ test("SkyPilot is left out by one setting, and launches where another says", () 
       .sort();
   const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack", { skyPilot: false }));
 
-  expect(namespaces({ skyPilot: false })).toEqual(["ray", "ray-operator-addon"]);
-  expect(namespaces({ skyPilotNamespace: "team" })).toEqual([
-    "ray",
-    "ray-operator-addon",
-    "team",
-    "team-launcher",
-  ]);
+  expect(namespaces({ skyPilot: false })).toEqual(["ray", GATE_NAMESPACE]);
+  expect(namespaces({ skyPilotNamespace: "team" })).toEqual(["ray", GATE_NAMESPACE, "team", "team-launcher"]);
   expect(JSON.stringify(json.resource)).not.toContain("skypilot");
   expect(json.output).not.toHaveProperty("sky_config");
 });

@@ -194,12 +194,6 @@ const STACKS: readonly StackScenario[] = [
     title: "two clusters in one stack, with one Kubernetes behind both",
     needs: ["pods", "terraform"],
     app: "examples/two-clusters.ts",
-    // Two gates of one name have a cluster each, but here one Kubernetes.
-    change: (source) =>
-      source.replace(
-        "{ cluster: identity.cluster }",
-        "{ cluster: identity.cluster, gateNamespace: `gate-${name}` }",
-      ),
     unprotected: unprotectedAt("clusterName:"),
     rayClusters: [
       ["training", "training"],
