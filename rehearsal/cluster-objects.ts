@@ -1,8 +1,8 @@
 import type { Node } from "./node/node";
 
-/** Kinds that come and go without anybody's doing, and those of Google's hosted operator. */
+/** Kinds that come and go without anybody's doing, and those of Google's hosted operator and drivers. */
 const IGNORED =
-  /^(events|leases|endpoints|endpointslices|nodes|csinodes|apiservices|customresourcedefinitions)\b|ray\.io$/;
+  /^(events|leases|endpoints|endpointslices|nodes|csidrivers|csinodes|apiservices|customresourcedefinitions)\b|ray\.io$/;
 
 /** Every object in the cluster, as `KIND NAMESPACE/NAME`. */
 export async function clusterObjects(node: Node): Promise<string[]> {

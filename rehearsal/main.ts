@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installClient, isClient } from "./clients";
+import { whyNoFuse } from "./node/fuse-driver";
 import { PeakMemory } from "./node/memory";
 import { STATE_FOLDER } from "./node/mounts";
 import { Node } from "./node/node";
@@ -44,6 +45,7 @@ async function main(args: readonly string[]): Promise<number> {
   const reasons = new Map<Need, string | undefined>([
     ["pods", able.level === "node" ? undefined : able.reason],
     ["terraform", providers],
+    ["fuse", whyNoFuse()],
   ]);
   for (const client of new Set(chosen.flatMap(({ needs }) => needs).filter(isClient))) {
     reasons.set(client, await installClient(cache, client));

@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ChartRepository } from "./chart-repository";
 import { clientProgram } from "./clients";
+import type { MetadataServer, PodIdentity } from "./google/metadata-server";
 import { GoogleApis, GoogleApisOptions } from "./google/server";
 import type { StaticUser } from "./node/control-plane";
 import { ADDRESSES, freePort } from "./node/network";
 import { Node } from "./node/node";
+import { type FuseDriver, whyNoFuse } from "./node/fuse-driver";
 import type { HostedOperator } from "./node/operator";
 import { Supervisor } from "./node/supervisor";
 import { SourceServer } from "./source-server";
@@ -60,6 +62,8 @@ export class Site {
   public google!: GoogleApis;
   private readonly supervisor: Supervisor;
   private operator?: HostedOperator;
+  private fuseDriver?: FuseDriver;
+  private metadataServer?: MetadataServer;
   private charts?: ChartRepository;
   private sources?: SourceServer;
   private readonly workspaces: Terraform[] = [];
@@ -96,6 +100,13 @@ export class Site {
   public startOperator(crdDelayMs = this.options.crdDelayMs ?? 3000): HostedOperator {
     this.operator = this.node.startOperator({ crdDelayMs });
     return this.operator;
+  }
+
+  /** Lets the Cloud Storage FUSE driver appear, as it does where its add-on is on; nowhere else do pods have it. */
+  public async startFuseDriver(): Promise<void> {
+    if (this.node.level !== "node" || whyNoFuse() !== undefined) return;
+    this.fuseDriver ??= this.node.startFuseDriver((namespace, name) => this.mountToken(namespace, name));
+    await this.fuseDriver.ready;
   }
 
   /** Serves a chart of KubeRay under its repository's name; returns why that cannot be, if it cannot. */
@@ -163,6 +174,7 @@ export class Site {
   public async stop(): Promise<void> {
     this.workspaces.forEach((terraform) => terraform.remove());
     await this.operator?.stop();
+    await this.fuseDriver?.stop();
     await this.charts?.stop();
     await this.sources?.stop();
     await this.google.stop();
@@ -178,15 +190,16 @@ export class Site {
       accountTokens: { [GOOGLE_USERS.deployer.name]: GOOGLE_USERS.deployer.token },
       cluster: { endpoint: this.node.endpoint, caPem: this.node.caPem },
       objectStoreUrl,
-      onAddonEnabled: (_event, addon) => {
+      onAddonEnabled: async (_event, addon) => {
         if (addon === "rayOperatorConfig") this.startOperator();
+        if (addon === "gcsFuseCsiDriverConfig") await this.startFuseDriver();
       },
       ...this.options,
     });
     if (this.node.level !== "node") return;
     const { cert, key } = await this.certificate("storage", "storage.googleapis.com");
     await this.google.startStorage({ host: ADDRESSES.google, port: 443, cert, key });
-    await this.google.startMetadataServer({ podForIp: (ip) => this.podIdentity(ip) });
+    this.metadataServer = await this.google.startMetadataServer({ podForIp: (ip) => this.podIdentity(ip) });
   }
 
   private async startObjectStore(): Promise<string> {
@@ -204,10 +217,22 @@ export class Site {
 
   private async podIdentity(ip: string) {
     const pod = await this.node.podForIp(ip);
-    if (pod === undefined) return undefined;
-    const path = `/api/v1/namespaces/${pod.namespace}/serviceaccounts/${pod.serviceAccountName}`;
-    const account = await this.node.client.get(path);
-    return { ...pod, annotations: account.metadata.annotations ?? {} };
+    return pod && this.identityOf(pod.namespace, pod.serviceAccountName);
+  }
+
+  private async identityOf(namespace: string, serviceAccountName: string): Promise<PodIdentity> {
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccountName}`;
+    const { metadata } = await this.node.client.get(path);
+    return { namespace, serviceAccountName, annotations: metadata.annotations ?? {} };
+  }
+
+  /** What gcsfuse shows for a pod, whose sidecar it would be. */
+  private async mountToken(namespace: string, name: string): Promise<object> {
+    const { metadata, spec } = await this.node.client.get(`/api/v1/namespaces/${namespace}/pods/${name}`);
+    if (metadata.annotations?.["gke-gcsfuse/volumes"] !== "true") {
+      throw new Error(`${name} has no sidecar: it is not annotated with gke-gcsfuse/volumes: "true"`);
+    }
+    return this.metadataServer!.tokenOf(await this.identityOf(namespace, spec.serviceAccountName));
   }
 
   private async certificate(name: string, host: string): Promise<{ cert: string; key: string }> {

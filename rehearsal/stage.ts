@@ -10,7 +10,7 @@ import type { ToolCache } from "./tools/cache";
 import { UserShell } from "./user-shell";
 
 /** What a scenario needs of the machine. */
-export type Need = "pods" | "terraform" | Client;
+export type Need = "pods" | "terraform" | "fuse" | Client;
 
 /** One thing that is shown, with real state as the witness. */
 export interface Scenario {

@@ -89,6 +89,15 @@ export class MetadataServer {
     await close(this.server);
   }
 
+  /**
+   * The token of a pod, for those that ask on its behalf.
+   *
+   * @throws when its identity does not give it one
+   */
+  public tokenOf(pod: PodIdentity): object {
+    return this.token(this.identityOf(pod));
+  }
+
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const time = Date.now();
     const { method = "GET", url: path = "/" } = request;
@@ -148,6 +157,10 @@ export class MetadataServer {
     if (item === "aliases") return "default\n";
     if (item === "scopes") return `${SCOPES.join("\n")}\n`;
     if (item !== "token") throw new MetadataError(404, `${item} is not rehearsed.`);
+    return this.token(identity);
+  }
+
+  private token(identity: Identity): object {
     const token = this.context.tokens.issue(this.allowed(identity), TOKEN_SECONDS);
     return { access_token: token, expires_in: TOKEN_SECONDS, token_type: "Bearer" };
   }
@@ -180,8 +193,11 @@ export class MetadataServer {
   }
 
   private async identity(ip: string): Promise<Identity> {
+    return this.identityOf(await this.options.podForIp(ip.replace(/^::ffff:/, "")));
+  }
+
+  private identityOf(pod: PodIdentity | undefined): Identity {
     const { project } = this.context;
-    const pod = await this.options.podForIp(ip.replace(/^::ffff:/, ""));
     const pool: string | undefined = this.context.cluster()?.workloadIdentityConfig?.workloadPool;
     if (!pod || !pool) throw new MetadataError(404, "No workload identity for this address.");
     const { annotations, namespace, serviceAccountName } = pod;

@@ -1,7 +1,7 @@
 import { GoogleError } from "./errors";
 import { StorageResource } from "./permissions";
 
-/** What a request to the JSON API does, and the permissions it takes. */
+/** What a request to the JSON API, or a read through the XML API, does, and the permissions it takes. */
 export interface StorageOperation {
   readonly bucket: string;
   readonly needs: readonly { readonly permission: string; readonly resource: StorageResource }[];
@@ -14,6 +14,8 @@ const BUCKET = /^\/storage\/v1\/b\/([^/]+)(\/iam\/testPermissions)?$/;
 const OBJECTS = /^(?:\/upload|\/resumable\/upload)?\/storage\/v1\/b\/([^/]+)\/o$/;
 const OBJECT = /^(?:\/download)?\/storage\/v1\/b\/([^/]+)\/o\/([^/]+)$/;
 const COPY = /^\/storage\/v1\/b\/([^/]+)\/o\/([^/]+)\/(?:copyTo|rewriteTo)\/b\/([^/]+)\/o\/([^/]+)$/;
+/** https://cloud.google.com/storage/docs/xml-api/get-object-download, as Google's Go client reads. */
+const XML_OBJECT = /^\/(?!storage\/|upload\/|download\/|resumable\/)([^/]+)\/(.+)$/;
 const COMPOSE = /^\/storage\/v1\/b\/([^/]+)\/o\/([^/]+)\/compose$/;
 
 const OBJECT_PERMISSIONS: Readonly<Record<string, string>> = {
@@ -73,6 +75,11 @@ export function storageOperation(
     const sources: { name: string }[] = JSON.parse(body.toString("utf8")).sourceObjects ?? [];
     const reads = sources.map(({ name }) => need("storage.objects.get", bucket, name));
     return { bucket, needs: [...reads, need("storage.objects.create", bucket, object)] };
+  }
+  const read = match(XML_OBJECT);
+  if (read && method === "GET") {
+    const [, bucket, object] = read;
+    return { bucket, needs: [need("storage.objects.get", bucket, object)] };
   }
   throw new GoogleError(501, `${method} ${url.pathname} is not rehearsed.`);
 }

@@ -162,6 +162,18 @@ served(
   },
 );
 
+served("an object is read through the XML API, by those who may", async () => {
+  const path = "/data/deep%2Fthere?generation=1";
+  await asPod([{ role: "roles/storage.objectViewer" }], async (pod, store) => {
+    expect((await pod.send("GET", path)).status).toBe(200);
+    expect(store.reached).toEqual([`GET ${path}`]);
+  });
+  await asPod([{ role: "roles/storage.objectCreator" }], async (pod, store) => {
+    expect((await pod.send("GET", path)).body.error.message).toContain("storage.objects.get access");
+    expect(store.reached).toEqual([]);
+  });
+});
+
 served("who may only create cannot overwrite", async () => {
   await asPod([{ role: "roles/storage.objectCreator" }], async (pod) => {
     expect((await upload(pod, "new")).status).toBe(200);

@@ -32,6 +32,11 @@ export class ContainerHost {
     this.socket = this.path("containerd.sock");
   }
 
+  /** Where the kubelet keeps its pods' volumes and finds its plugins. */
+  public get kubeletFolder(): string {
+    return this.path("kubelet");
+  }
+
   public async startContainerd(): Promise<void> {
     const root = this.path("containerd");
     await this.openImageStore(root);
@@ -54,7 +59,7 @@ export class ContainerHost {
       `--node-labels=${Object.entries(labels)
         .map(([name, value]) => `${name}=${value}`)
         .join(",")}`,
-      `--root-dir=${this.path("kubelet")}`,
+      `--root-dir=${this.kubeletFolder}`,
       `--cert-dir=${this.path("kubelet-certificates")}`,
     ]);
   }

@@ -11,6 +11,7 @@ import { killControlGroup } from "./cgroups";
 import { ContainerHost, NODE_NAME } from "./container-host";
 import { ControlPlane, type StaticUser } from "./control-plane";
 import { NameServer } from "./dns";
+import { FuseDriver, type PodToken } from "./fuse-driver";
 import { KubeClient, type KubeObject } from "./kube-client";
 import { coverRun, coverSystemFolders, STATE_FOLDER, useNameServer } from "./mounts";
 import { ADDRESSES, freePort, setUpNetwork } from "./network";
@@ -222,6 +223,18 @@ export class Node {
       crdDelayMs: options.crdDelayMs ?? 0,
       kubectl: (args) => this.kubectl(args, { token }),
     });
+  }
+
+  /**
+   * Lets Google's Cloud Storage FUSE driver appear on the node.
+   *
+   * @throws at a level without pods
+   */
+  public startFuseDriver(podToken: PodToken): FuseDriver {
+    if (this.host === undefined) throw new Error("there is no node to mount anything on");
+    const { supervisor, client } = this;
+    const { kubeletFolder } = this.host;
+    return new FuseDriver({ cache: this.props.cache, supervisor, client, kubeletFolder, podToken });
   }
 
   /** Every request so far, without the reading of the node's own programs. */

@@ -4,6 +4,7 @@ import { synthesize } from "../apps";
 import { RayPods } from "../ray-pods";
 import type { Site } from "../site";
 import { expect, Scenario, Stage } from "../stage";
+import { withBinding, without } from "./grants";
 
 const BUCKET = "my-project-id-ray";
 const CHECK = readFileSync(join(resolve(__dirname, "../.."), "examples/check_bucket.py"), "utf8");
@@ -126,40 +127,6 @@ async function expectLessIsRefused(site: Site, ray: RayPods): Promise<void> {
   );
   const printed = await ray.python(CHECK, BUCKET);
   expect(printed.includes(HELLO), "the rights that came back are not enough", printed);
-}
-
-/** Somebody takes a role from a member for a while. */
-async function without(
-  site: Site,
-  resource: string,
-  role: string,
-  member: string,
-  during: () => Promise<void>,
-): Promise<void> {
-  const { bindings } = site.google.policies.get(resource);
-  const fewer = bindings.map((binding) =>
-    binding.role === role
-      ? { ...binding, members: binding.members.filter((one) => one !== member) }
-      : binding,
-  );
-  expect(JSON.stringify(fewer) !== JSON.stringify(bindings), `${member} does not have ${role}`, bindings);
-  site.google.policies.seed(resource, fewer);
-  await during();
-  site.google.policies.seed(resource, bindings);
-}
-
-/** Somebody gives a member a role for a while. */
-async function withBinding(
-  site: Site,
-  resource: string,
-  role: string,
-  member: string,
-  during: () => Promise<void>,
-): Promise<void> {
-  const { bindings } = site.google.policies.get(resource);
-  site.google.policies.seed(resource, [...bindings, { role, members: [member] }]);
-  await during();
-  site.google.policies.seed(resource, bindings);
 }
 
 async function expectRefused(ray: RayPods, permission: string, when: string): Promise<void> {

@@ -2,6 +2,7 @@ import type { Scenario } from "../stage";
 import { auth } from "./auth";
 import { authLoad } from "./auth-load";
 import { authModes } from "./auth-modes";
+import { bucketFolders } from "./bucket-folders";
 import { cli } from "./cli";
 import { faults } from "./faults";
 import { growth } from "./growth";
@@ -33,6 +34,7 @@ export const scenarios: readonly Scenario[] = [
   upgrade,
   growth,
   rayChanges,
+  bucketFolders,
   lostHead,
   privateSources,
   authModes,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { App, TerraformStack, TerraformVariable } from "cdktf";
+import type { BucketMountOptions } from "../../lib/bucket-mount-options";
 import {
   GkeWorkloadIdentityCluster,
   GkeWorkloadIdentityClusterProps,
@@ -33,6 +34,8 @@ export interface PlatformChange {
   readonly ray?: Partial<RayClusterProps>;
   /** The netrc file of the pods, whose password is the Terraform variable `password`. */
   readonly netrc?: { readonly revision: number };
+  /** Where the bucket is mounted into the pods, and how. */
+  readonly mounts?: readonly (readonly [mountPath: string, options?: BucketMountOptions])[];
   /** Where an empty folder is mounted into the pods. */
   readonly scratchPath?: string;
   /** For `RayCluster.addOverride`. */
@@ -47,6 +50,7 @@ export function merge(first: PlatformChange, second: PlatformChange): PlatformCh
     bucket: { ...first.bucket, ...second.bucket },
     ray: { ...first.ray, ...second.ray },
     netrc: second.netrc ?? first.netrc,
+    mounts: second.mounts ?? first.mounts,
     scratchPath: second.scratchPath ?? first.scratchPath,
     overrides: { ...first.overrides, ...second.overrides },
   };
@@ -82,6 +86,7 @@ export function synthesizePlatform(change: PlatformChange): string {
     ...change.ray,
   });
   if (change.netrc !== undefined) addNetrc(ray, change.netrc.revision);
+  for (const [mountPath, options] of change.mounts ?? []) ray.mountBucket(access, mountPath, options);
   if (change.scratchPath !== undefined) addScratch(ray, change.scratchPath);
   for (const [path, value] of Object.entries(change.overrides ?? {})) ray.addOverride(path, value);
   app.synth();

@@ -9,8 +9,6 @@ import type { KubeRayChart } from "../tools/chart";
 /** An app of ours whose stacks are applied as they are, used, planned again and destroyed. */
 interface StackScenario extends Omit<Scenario, "run"> {
   readonly app: string;
-  /** Takes out of the app what the node cannot have. */
-  readonly change?: (source: string) => string;
   /** Lets Terraform destroy the clusters of the app, as somebody who is done with them would; left out where it has none. */
   readonly unprotected?: Unprotected;
   /** The chart of KubeRay that the stack installs. */
@@ -49,6 +47,21 @@ async function teamIsThere(stage: Stage, site: Site): Promise<void> {
 
 /** APIs that a new project has. */
 const BARE_PROJECT = ["serviceusage.googleapis.com"];
+
+/** Reads through the folder what the API has put into the bucket, once from there and once from the cache. */
+const READ_FOLDER = `
+from google.cloud import storage
+blob = storage.Client(project="my-project-id").bucket("my-training-data").blob("run-1/epoch-1.txt")
+blob.upload_from_string("first epoch")
+for _ in range(2):
+    with open("/data/run-1/epoch-1.txt") as file:
+        print(file.read())
+try:
+    open("/data/run-1/epoch-2.txt", "w")
+except OSError as error:
+    print(error.strerror)
+blob.delete()
+`;
 
 const STACKS: readonly StackScenario[] = [
   {
@@ -105,14 +118,18 @@ const STACKS: readonly StackScenario[] = [
   },
   {
     name: "operator-chart",
-    title: "private nodes, spot GPUs, and the operator as the pod of its chart",
-    needs: ["pods", "terraform"],
+    title: "private nodes, spot GPUs, a bucket as a folder, and the operator as the pod of its chart",
+    needs: ["pods", "terraform", "fuse"],
     chart: "kuberay-operator",
     app: "examples/private-gpu.ts",
-    // The node has no Cloud Storage FUSE driver: a pod with its volume would never start.
-    change: (source) => source.replace(/^ray\.mountBucket.*\n/m, ""),
     unprotected: unprotectedAt("clusterName:"),
     rayClusters: [["research", "research"]],
+    use: async (stage) => {
+      stage.step("the folder");
+      const printed = await stage.ray("research", "research").python(READ_FOLDER);
+      const wanted = "first epoch\nfirst epoch\nRead-only file system";
+      expect(printed.trim() === wanted, "the folder is not as it should be", printed);
+    },
   },
   {
     name: "shared-buckets",
@@ -257,18 +274,12 @@ function unprotectedAt(property: string): Unprotected {
   return { change: (source) => source.replace(property, `deletionProtection: false,\n  ${property}`) };
 }
 
-function asItIs(source: string): string {
-  return source;
-}
-
 async function switchProtectionOff(
   app: string,
-  change: (source: string) => string,
-  unprotected: Unprotected,
+  { change, settings }: Unprotected,
   applied: readonly Terraform[],
 ): Promise<void> {
-  const last = unprotected.change ? mustChange(app, unprotected.change) : asItIs;
-  const folders = await synthesizeStacks(app, unprotected.settings, (source) => last(change(source)));
+  const folders = await synthesizeStacks(app, settings, change && mustChange(app, change));
   for (const [index, folder] of [...folders.values()].entries()) {
     await applied[index].update(folder);
     await applied[index].apply();
@@ -276,9 +287,9 @@ async function switchProtectionOff(
 }
 
 async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<void> {
-  const { app, change = asItIs, unprotected } = scenario;
+  const { app, unprotected } = scenario;
   const [stackFolders, site] = await Promise.all([
-    synthesizeStacks(app, {}, change === asItIs ? change : mustChange(app, change)),
+    synthesizeStacks(app),
     stage.site(scenario.site),
     stage.begin(),
   ]);
@@ -305,7 +316,7 @@ async function applyUseDestroy(scenario: StackScenario, stage: Stage): Promise<v
 
   if (unprotected) {
     stage.step("protection off");
-    await switchProtectionOff(app, change, unprotected, applied);
+    await switchProtectionOff(app, unprotected, applied);
   }
   for (const terraform of applied.reverse()) {
     stage.step("destroy");

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Artifact, logFileOf } from "./artifact";
 import { keyOf, type ToolCache } from "./cache";
@@ -33,6 +33,7 @@ const PROGRAM_SETS: readonly ProgramSet[] = [
   },
   { name: "coredns", module: "node", programs: { coredns: "./coredns" } },
   { name: "pause", module: "node", programs: { pause: "./pause" } },
+  { name: "gcsfuse-driver", module: "node", programs: { "gcsfuse-driver": "./gcsfuse-driver" } },
   {
     name: "kuberay",
     module: "kuberay",
@@ -47,6 +48,11 @@ const PROGRAM_SETS: readonly ProgramSet[] = [
     name: "fake-gcs-server",
     module: "fake-gcs-server",
     programs: { "fake-gcs-server": "github.com/fsouza/fake-gcs-server" },
+  },
+  {
+    name: "gcsfuse",
+    module: "gcsfuse",
+    programs: { gcsfuse: "github.com/googlecloudplatform/gcsfuse/v3" },
   },
 ];
 
@@ -66,7 +72,8 @@ export function programKey(name: string): string {
   if (set === undefined) {
     throw new Error(`no program set is called '${name}'`);
   }
-  return keyOf(JSON.stringify(set), process.arch, ...sourcesOf(set.module));
+  const own = Object.values(set.programs).filter((path) => path.startsWith("./"));
+  return keyOf(JSON.stringify(set), process.arch, ...sourcesOf(set.module, own));
 }
 
 /** The custom resource definitions, as the Go module of the operator brings them. */
@@ -127,13 +134,10 @@ function kubernetesVersionFlags(): string[] {
   ];
 }
 
-function sourcesOf(module: GoModule): string[] {
-  const folder = goModuleFolder(module);
-  const files = ["go.mod", "go.sum", join("coredns", "main.go"), join("pause", "main.go")];
-  return files
-    .map((file) => join(folder, file))
-    .filter(existsSync)
-    .map((file) => readFileSync(file, "utf8"));
+/** What pins a module's dependencies, and the programs in it that are ours. */
+function sourcesOf(module: GoModule, ownPrograms: readonly string[] = []): string[] {
+  const files = ["go.mod", "go.sum", ...ownPrograms.map((folder) => join(folder, "main.go"))];
+  return files.map((file) => readFileSync(join(goModuleFolder(module), file), "utf8"));
 }
 
 function goModuleNames(): GoModule[] {

@@ -1,0 +1,36 @@
+import type { Site } from "../site";
+import { expect } from "../stage";
+
+/** Somebody takes a role from a member for a while, as one can at Google's console. */
+export async function without(
+  site: Site,
+  resource: string,
+  role: string,
+  member: string,
+  during: () => Promise<void>,
+): Promise<void> {
+  const { bindings } = site.google.policies.get(resource);
+  const fewer = bindings.map((binding) =>
+    binding.role === role
+      ? { ...binding, members: binding.members.filter((one) => one !== member) }
+      : binding,
+  );
+  expect(JSON.stringify(fewer) !== JSON.stringify(bindings), `${member} does not have ${role}`, bindings);
+  site.google.policies.seed(resource, fewer);
+  await during();
+  site.google.policies.seed(resource, bindings);
+}
+
+/** Somebody gives a member a role for a while. */
+export async function withBinding(
+  site: Site,
+  resource: string,
+  role: string,
+  member: string,
+  during: () => Promise<void>,
+): Promise<void> {
+  const { bindings } = site.google.policies.get(resource);
+  site.google.policies.seed(resource, [...bindings, { role, members: [member] }]);
+  await during();
+  site.google.policies.seed(resource, bindings);
+}
