@@ -8,11 +8,11 @@ import { PeakMemory } from "./node/memory";
 import { STATE_FOLDER } from "./node/mounts";
 import { Node } from "./node/node";
 import { capabilities, enterNamespaces } from "./node/run";
+import { installProviders } from "./providers";
 import { scenarios } from "./scenarios";
 import { isStackFolder, ownStack } from "./scenarios/own-stack";
 import { DOUBLED_NAMES, GOOGLE_USERS } from "./site";
 import { type Need, Scenario, Skipped, Stage } from "./stage";
-import { whyNoProviders } from "./terraform";
 import { ToolCache } from "./tools/cache";
 
 const USAGE = `usage: npm run rehearsal -- [--all | --list | SCENARIO ... | FOLDER ...] [--jobs=N]
@@ -40,7 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
   const cache = new ToolCache();
   const able = capabilities(cache);
   if (able.level !== "node") say(`no pods here: ${able.reason}`);
-  const providers = whyNoProviders();
+  const providers = installProviders(cache, args.filter(isStackFolder));
   if (providers) say(providers);
   const reasons = new Map<Need, string | undefined>([
     ["pods", able.level === "node" ? undefined : able.reason],

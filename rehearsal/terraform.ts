@@ -1,4 +1,4 @@
-import { ChildProcess, spawn, spawnSync } from "node:child_process";
+import { ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,36 +35,6 @@ export interface RunningTerraform {
   interrupt(): void;
   /** Ends Terraform and its plugins at once. */
   kill(): void;
-}
-
-const PROVIDERS = {
-  google: { source: "hashicorp/google", version: "6.50.0" },
-  kubernetes: { source: "hashicorp/kubernetes", version: "2.38.0" },
-  helm: { source: "hashicorp/helm", version: "3.1.1" },
-};
-
-/**
- * Why `terraform init` cannot install the providers that the constructs use, or undefined where it can: from the
- * registry, or from a local mirror.
- */
-export function whyNoProviders(): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "providers-"));
-  try {
-    const config = { terraform: { required_providers: PROVIDERS } };
-    writeFileSync(join(folder, "main.tf.json"), JSON.stringify(config));
-    const init = spawnSync("terraform", ["init", "-no-color", "-input=false", "-backend=false"], {
-      cwd: folder,
-      encoding: "utf8",
-      timeout: 120_000,
-      env: { ...process.env, CHECKPOINT_DISABLE: "1" },
-    });
-    if (init.error) return `terraform does not run here (${init.error.message})`;
-    if (init.status === 0) return undefined;
-    const reason = /Error: ([^\n]*)/.exec(init.stderr)?.[1] ?? "unknown reason";
-    return `terraform providers cannot be installed (${reason})`;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 /**
