@@ -1,4 +1,3 @@
-import type { ContainerClusterConfig } from "@cdktf/provider-google/lib/container-cluster";
 import { ContainerNodePool } from "@cdktf/provider-google/lib/container-node-pool";
 import { ProjectIamMember } from "@cdktf/provider-google/lib/project-iam-member";
 import { ProjectService } from "@cdktf/provider-google/lib/project-service";
@@ -9,7 +8,7 @@ import { GkeNodePool } from "./gke-node-pool";
 import { ClusterOfAttributes, ExistingCluster } from "./private/existing-cluster";
 import { CA_CERTIFICATE, DNS_ENDPOINT, GkeClusterBase, WORKLOAD_POOL } from "./private/gke-cluster-base";
 import { fitName } from "./private/names";
-import { PlainResource } from "./private/plain-elements";
+import { PlainAttributes, PlainResource } from "./private/plain-elements";
 import { nodePoolConfig, requireNodePools } from "./private/node-pools";
 import {
   CIDR_BLOCK,
@@ -405,7 +404,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     return new PlainResource(this, "cluster", meta, this.clusterConfig(props));
   }
 
-  private clusterConfig(props: GkeWorkloadIdentityClusterProps): ContainerClusterConfig {
+  private clusterConfig(props: GkeWorkloadIdentityClusterProps): PlainAttributes {
     const timeout = `${props.timeoutMinutes ?? 45}m`;
     return {
       name: props.clusterName,

@@ -1,10 +1,9 @@
 import { Release } from "@cdktf/provider-helm/lib/release";
-import type { JobV1Config } from "@cdktf/provider-kubernetes/lib/job-v1";
 import { Fn, ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { useNamespace } from "./private/namespaces";
-import { PlainResource } from "./private/plain-elements";
+import { PlainAttributes, PlainResource } from "./private/plain-elements";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
 import { DEFAULT_RAY_IMAGE } from "./private/versions";
 import { DNS_LABEL, KUBERAY_VERSION, invalid, requireAtLeast, requireName } from "./private/validation";
@@ -208,7 +207,7 @@ class GkeAddonOperator extends KubeRayOperator {
 }
 
 /** The attributes of the gate's `kubernetes_job_v1`. */
-function gateJob(namespace: string, image: string, timeoutMinutes: number): JobV1Config {
+function gateJob(namespace: string, image: string, timeoutMinutes: number): PlainAttributes {
   const name = "ray-operator-addon-gate";
   const labels = { "app.kubernetes.io/name": name };
   const container = {

@@ -1,7 +1,10 @@
 import { TerraformDataSource, TerraformResource, TerraformResourceConfig, Token } from "cdktf";
 import { Construct } from "constructs";
 
-/** Attributes as a provider package's config types name them: an object is a block, unless it is one of `MAPS`. */
+/**
+ * Attributes as a provider package's config types name them: an object is a block, unless it is one of `MAPS`. They are not
+ * of those types, whose declarations are as slow to check as the classes are to load: the schema test holds them.
+ */
 export interface PlainAttributes {
   readonly [name: string]: any;
 }
@@ -9,10 +12,7 @@ export interface PlainAttributes {
 /** Attributes that are maps: their keys are the user's words, and HCL writes them otherwise than blocks. */
 const MAPS = ["labels", "limits", "requests", "resource_labels"];
 
-/**
- * A resource without its class from the provider package, for classes so large that loading one costs a tenth of a synth.
- * Callers still check the attributes against the package's config type, which costs nothing at run time.
- */
+/** A resource without its class from the provider package, for classes so large that loading one costs a tenth of a synth. */
 export class PlainResource extends TerraformResource {
   private readonly attributes: PlainAttributes;
 

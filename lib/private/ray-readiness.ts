@@ -1,5 +1,4 @@
 import { ConfigMapV1 } from "@cdktf/provider-kubernetes/lib/config-map-v1";
-import type { JobV1Config } from "@cdktf/provider-kubernetes/lib/job-v1";
 import { RoleBindingV1 } from "@cdktf/provider-kubernetes/lib/role-binding-v1";
 import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
 import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
@@ -8,7 +7,7 @@ import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { hasToken } from "./manifest-release";
 import { shortHash } from "./names";
-import { PlainDataSource, PlainResource } from "./plain-elements";
+import { PlainAttributes, PlainDataSource, PlainResource } from "./plain-elements";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
 
 /** Of which description of the Ray cluster a head is. */
@@ -236,7 +235,7 @@ export class RayReadiness extends Construct {
     );
   }
 
-  private jobConfig(): JobV1Config {
+  private jobConfig(): PlainAttributes {
     const { namespace, rayClusterName, timeoutMinutes, image } = this.props;
     const labels = { "app.kubernetes.io/name": this.name };
     const seconds = timeoutMinutes * 60;
