@@ -6,7 +6,12 @@ import { Fn, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
 import { shortHash } from "./private/names";
 import { headProbes } from "./private/ray-probes";
-import { jobHeadersCommand, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
+import {
+  headServiceName,
+  jobHeadersCommand,
+  jobSubmitCommand,
+  portForwardCommand,
+} from "./private/ray-commands";
 import { AUTH_DELEGATOR, bindSubject, requireRbacSubject } from "./private/rbac";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
 import { DNS_SUBDOMAIN, IMAGE, invalid, requireName } from "./private/validation";
@@ -128,7 +133,13 @@ export class RayAuthProxy extends Construct {
 
   /** Where the dashboard and the job API are once the port is forwarded. */
   public get address(): string {
-    return `${this.tls ? "https" : "http"}://localhost:${PUBLIC_PORT}`;
+    return this.urlOn("localhost");
+  }
+
+  /** Where the dashboard and the job API are, inside the cluster. */
+  public get dashboardUrl(): string {
+    const { rayCluster } = this;
+    return this.urlOn(`${headServiceName(rayCluster)}.${rayCluster.namespace}.svc.cluster.local`);
   }
 
   /** Command that makes the dashboard and the job API reachable at `address`. */
@@ -181,6 +192,10 @@ export class RayAuthProxy extends Construct {
   public grantAdmin(subject: RbacSubject): void {
     const everything = this.authorizeOn === RayAuthResource.RAY_CLUSTER;
     this.grant(everything ? { ...ADMIN, verbs: ["*"] } : ADMIN, subject);
+  }
+
+  private urlOn(host: string): string {
+    return `${this.tls ? "https" : "http"}://${host}:${PUBLIC_PORT}`;
   }
 
   private grant(tier: Tier, subject: RbacSubject): void {

@@ -254,7 +254,7 @@ export class RayCluster extends Construct implements IRayCluster {
     return headServiceName(this);
   }
 
-  /** Where Ray's dashboard and job API are, inside the cluster. */
+  /** Where Ray's dashboard and job API are, inside the cluster; behind a `RayAuthProxy`, its `dashboardUrl` tells. */
   public get dashboardUrl(): string {
     return `http://${this.headServiceName}.${this.namespace}.svc.cluster.local:8265`;
   }

@@ -185,6 +185,7 @@ test("a certificate makes the proxy answer by HTTPS", () => {
   });
   expect(spec.volumes).toContainEqual({ name: "kube-rbac-proxy-tls", secret: { secretName: "ray-tls" } });
   expect(proxy.address).toBe("https://localhost:8265");
+  expect(proxy.dashboardUrl).toBe("https://raycluster-mini-head-svc.ray.svc.cluster.local:8265");
   expect(proxy.jobSubmitCommand).toMatch(
     /^ray job submit --address https:\/\/localhost:8265 --verify ca\.crt -- /,
   );
