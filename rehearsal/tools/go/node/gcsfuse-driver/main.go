@@ -165,13 +165,14 @@ func (d *driver) NodeUnpublishVolume(
 			return nil, status.Error(codes.Internal, err.Error())
 		}
 	}
-	if err := os.RemoveAll(target); err != nil {
+	// Only ever an empty folder: what is in it otherwise are the objects of the bucket.
+	if err := os.Remove(target); err != nil && !os.IsNotExist(err) {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
 	return &csi.NodeUnpublishVolumeResponse{}, nil
 }
 
-// checkAccess lists the bucket as the pod, as Google's driver does before it mounts.
+// checkAccess looks into the bucket as the pod, as Google's driver does before it mounts.
 func checkAccess(attributes map[string]string) error {
 	var token struct {
 		Value string `json:"access_token"`
