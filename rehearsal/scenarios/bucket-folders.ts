@@ -108,7 +108,8 @@ export const bucketFolders: Scenario = {
 async function expectRightsNeeded(stage: Stage, site: Site, pods: RayPods): Promise<void> {
   stage.step("a head without the grant");
   const before = await pods.waitForHead();
-  await without(site, `buckets/${BUCKET}`, "roles/storage.objectUser", MEMBER, async () => {
+  const grant = { resource: `buckets/${BUCKET}`, role: "roles/storage.objectUser", member: MEMBER };
+  await without(site, grant, async () => {
     const { namespace } = PLATFORM;
     await stage.node.kubectl(["delete", "pod", "-n", namespace, before, "--force", "--grace-period=0"]);
     await stage.node.waitFor("the refusal of the mount", 90_000, async () => {

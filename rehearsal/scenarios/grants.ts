@@ -1,14 +1,16 @@
 import type { Site } from "../site";
 import { expect } from "../stage";
 
+/** A role in the policy of a resource, and a member who has it or does not. */
+export interface Grant {
+  readonly resource: string;
+  readonly role: string;
+  readonly member: string;
+}
+
 /** Somebody takes a role from a member for a while, as one can at Google's console. */
-export async function without(
-  site: Site,
-  resource: string,
-  role: string,
-  member: string,
-  during: () => Promise<void>,
-): Promise<void> {
+export async function without(site: Site, grant: Grant, during: () => Promise<void>): Promise<void> {
+  const { resource, role, member } = grant;
   const { bindings } = site.google.policies.get(resource);
   const fewer = bindings.map((binding) =>
     binding.role === role
@@ -22,13 +24,8 @@ export async function without(
 }
 
 /** Somebody gives a member a role for a while. */
-export async function withBinding(
-  site: Site,
-  resource: string,
-  role: string,
-  member: string,
-  during: () => Promise<void>,
-): Promise<void> {
+export async function withGrant(site: Site, grant: Grant, during: () => Promise<void>): Promise<void> {
+  const { resource, role, member } = grant;
   const { bindings } = site.google.policies.get(resource);
   site.google.policies.seed(resource, [...bindings, { role, members: [member] }]);
   await during();

@@ -4,7 +4,7 @@ import { synthesize } from "../apps";
 import { RayPods } from "../ray-pods";
 import type { Site } from "../site";
 import { expect, Scenario, Stage } from "../stage";
-import { withBinding, without } from "./grants";
+import { Grant, withGrant, without } from "./grants";
 
 const BUCKET = "my-project-id-ray";
 const CHECK = readFileSync(join(resolve(__dirname, "../.."), "examples/check_bucket.py"), "utf8");
@@ -108,23 +108,26 @@ async function expectOthersRefused(stage: Stage, ray: RayPods): Promise<void> {
 
 /** Takes rights away on Google's side and gives them back, as somebody at the console could. */
 async function expectLessIsRefused(site: Site, ray: RayPods): Promise<void> {
-  const bucket = `buckets/${BUCKET}`;
-  const account = `projects/my-project-id/serviceAccounts/${ACCOUNT}`;
-  const member = `serviceAccount:${ACCOUNT}`;
-  const workload = `serviceAccount:${POOL}[ray/my-ksa]`;
-  const objectUser = "roles/storage.objectUser";
+  const user: Grant = {
+    resource: `buckets/${BUCKET}`,
+    role: "roles/storage.objectUser",
+    member: `serviceAccount:${ACCOUNT}`,
+  };
+  const workload: Grant = {
+    resource: `projects/my-project-id/serviceAccounts/${ACCOUNT}`,
+    role: "roles/iam.workloadIdentityUser",
+    member: `serviceAccount:${POOL}[ray/my-ksa]`,
+  };
 
-  await without(site, bucket, objectUser, member, async () => {
+  await without(site, user, async () => {
     await expectRefused(ray, "storage.objects", "without the grant");
-    await withBinding(site, bucket, "roles/storage.objectViewer", member, async () => {
+    await withGrant(site, { ...user, role: "roles/storage.objectViewer" }, async () => {
       const failure = await failureOf(ray.python(CHECK_WITHOUT_RAY, BUCKET));
       expect(/storage\.objects\.(create|delete)/.test(failure), "read-only access let it write", failure);
       expect(failure.includes(HELLO), "read-only access did not let it read", failure);
     });
   });
-  await without(site, account, "roles/iam.workloadIdentityUser", workload, () =>
-    expectRefused(ray, "", "without the binding"),
-  );
+  await without(site, workload, () => expectRefused(ray, "", "without the binding"));
   const printed = await ray.python(CHECK, BUCKET);
   expect(printed.includes(HELLO), "the rights that came back are not enough", printed);
 }
