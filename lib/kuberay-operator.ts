@@ -3,10 +3,12 @@ import { Fn, ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { useNamespace } from "./private/namespaces";
+import { requireRoom } from "./private/node-fit";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
 import { DEFAULT_RAY_IMAGE } from "./private/versions";
 import { DNS_LABEL, KUBERAY_VERSION, invalid, requireAtLeast, requireName } from "./private/validation";
+import type { RayToleration } from "./ray-groups";
 import { RayNetworkPeer } from "./ray-network-peer";
 
 /** The chart version that this library is rehearsed with. */
@@ -66,6 +68,11 @@ export interface KubeRayAddonProps {
    * @default - `ray-operator-addon-` and a hash of the construct's path: stacks that share a cluster have one each
    */
   readonly gateNamespace?: string;
+  /**
+   * Taints of nodes that the Job may run on.
+   * @default - none: it needs a node without taints
+   */
+  readonly gateTolerations?: RayToleration[];
   /**
    * How long the add-on may take to be ready after the first node.
    * @default 20
@@ -130,7 +137,7 @@ export abstract class KubeRayOperator extends Construct implements IKubeRayOpera
   /**
    * The operator that Google hosts. Nothing tells Terraform when the add-on is ready, so a Job in the cluster waits for it.
    *
-   * @throws if the cluster does not have the add-on
+   * @throws if the cluster does not have the add-on, or if no node pool of a cluster made here can hold the Job
    */
   public static gkeAddon(scope: Construct, id: string, props: KubeRayAddonProps): KubeRayOperator {
     return new GkeAddonOperator(scope, id, props);
@@ -189,6 +196,9 @@ class GkeAddonOperator extends KubeRayOperator {
       provider: props.cluster.kubernetesProvider,
       dependencies: props.cluster.kubernetesDependencies,
     });
+    const container = gateContainer(props.gateImage ?? DEFAULT_RAY_IMAGE);
+    const pod = { containers: [container], tolerations: props.gateTolerations };
+    requireRoom(this, props.cluster, "gateTolerations", { template: { spec: pod } });
     this.resource = new PlainResource(
       this,
       "gate",
@@ -200,23 +210,31 @@ class GkeAddonOperator extends KubeRayOperator {
         dependsOn: dependencies,
         provider: props.cluster.kubernetesProvider,
       },
-      gateJob(namespace, props.gateImage ?? DEFAULT_RAY_IMAGE, timeoutMinutes),
+      gateJob(namespace, container, timeoutMinutes, props.gateTolerations),
     );
     this.rayClusterDependencies = [this.resource];
   }
 }
 
-/** The attributes of the gate's `kubernetes_job_v1`. */
-function gateJob(namespace: string, image: string, timeoutMinutes: number): PlainAttributes {
-  const name = "ray-operator-addon-gate";
-  const labels = { "app.kubernetes.io/name": name };
-  const container = {
+function gateContainer(image: string): PlainAttributes {
+  return {
     name: "gate",
     image,
     command: ["python3", "-c", WAIT_FOR_RAY_API],
     resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
     securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
   };
+}
+
+/** The attributes of the gate's `kubernetes_job_v1`. */
+function gateJob(
+  namespace: string,
+  container: PlainAttributes,
+  timeoutMinutes: number,
+  tolerations: RayToleration[] | undefined,
+): PlainAttributes {
+  const name = "ray-operator-addon-gate";
+  const labels = { "app.kubernetes.io/name": name };
   return {
     metadata: { name, namespace, labels },
     spec: {
@@ -226,6 +244,7 @@ function gateJob(namespace: string, image: string, timeoutMinutes: number): Plai
         spec: {
           restartPolicy: "Never",
           securityContext: POD_SECURITY_CONTEXT,
+          toleration: tolerations,
           container: [container],
         },
       },

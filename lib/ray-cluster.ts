@@ -245,7 +245,7 @@ export class RayCluster extends Construct implements IRayCluster {
         ...this.workers.dependencies,
       ],
     });
-    const readiness = props.waitUntilReady && this.createReadiness(props.waitUntilReady);
+    const readiness = props.waitUntilReady && this.createReadiness(props.waitUntilReady, props.head);
     this.readyDependencies = readiness?.dependencies ?? [this.resource];
   }
 
@@ -380,6 +380,7 @@ export class RayCluster extends Construct implements IRayCluster {
         ? readinessImage(props.waitUntilReady)
         : (props.head.image ?? this.image(props)),
       timeoutSeconds: DRAIN_TIMEOUT_SECONDS,
+      ...(props.head.tolerations && { tolerations: props.head.tolerations }),
     };
   }
 
@@ -418,13 +419,14 @@ export class RayCluster extends Construct implements IRayCluster {
     };
   }
 
-  private createReadiness(options: RayReadinessOptions): RayReadiness {
+  private createReadiness(options: RayReadinessOptions, { tolerations }: RayGroup): RayReadiness {
     return new RayReadiness(this, "readiness", {
       cluster: this.cluster,
       namespace: this.namespace,
       rayClusterName: this.rayClusterName,
       timeoutMinutes: options.timeoutMinutes ?? 20,
       image: readinessImage(options),
+      tolerations,
       release: this.resource,
       dependencies: this.namespaceDependencies,
     });

@@ -1,5 +1,5 @@
 import { TerraformStack, Testing } from "cdktf";
-import { KubeRayOperator } from "../lib";
+import { GkeTaintEffect, KubeRayOperator } from "../lib";
 import { emptyStack, existingCluster, standardCluster } from "./support/stacks";
 import { Template } from "./support/template";
 
@@ -41,6 +41,33 @@ test("gates on one cluster have a namespace each, which a user may name", () => 
   expect(new Set(namespaces).size).toBe(3);
   expect(gateNamespace("team", "operator")).toBe(namespaces[1]);
   expect(gateNamespace("team", "operator", "gates")).toBe("gates");
+});
+
+describe("on a cluster whose nodes all have a taint", () => {
+  const taint = { key: "dedicated", value: "ray" };
+  const tainted = { ...taint, effect: GkeTaintEffect.NO_SCHEDULE };
+  const pool = { name: "ray", machineType: "e2-standard-8", maxNodeCount: 1, taints: [tainted] };
+
+  test("the gate is refused, because its pod would never start", () => {
+    const stack = emptyStack();
+    const cluster = standardCluster(stack, { nodePools: [pool] });
+
+    expect(() => KubeRayOperator.gkeAddon(stack, "operator", { cluster })).toThrow(
+      new Error(
+        `'gateTolerations' must fit on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), ` +
+          "has the taint dedicated=ray:NO_SCHEDULE, which is not tolerated (at stack/operator)",
+      ),
+    );
+  });
+
+  test("the gate runs where it tolerates the taint", () => {
+    const stack = emptyStack();
+    const cluster = standardCluster(stack, { nodePools: [pool] });
+    const toleration = { ...taint, effect: "NoSchedule" };
+    KubeRayOperator.gkeAddon(stack, "operator", { cluster, gateTolerations: [toleration] });
+
+    expect(gate(stack).spec.template.spec.toleration).toEqual([toleration]);
+  });
 });
 
 test("the gate meets the restricted Pod Security Standard", () => {

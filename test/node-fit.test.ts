@@ -24,7 +24,10 @@ function placed(
   const stack = emptyStack();
   const cluster = standardCluster(stack, { nodePools, gcsFuseAddon: true });
   const ray = new RayCluster(stack, "ray", {
-    operator: KubeRayOperator.gkeAddon(stack, "operator", { cluster }),
+    operator: KubeRayOperator.gkeAddon(stack, "operator", {
+      cluster,
+      gateTolerations: [{ operator: "Exists" }],
+    }),
     rayClusterName: "ray",
     identity: bucketAccess(stack, cluster).identity,
     head,

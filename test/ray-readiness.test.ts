@@ -21,6 +21,15 @@ test("an apply ends with the description unless it is to wait", () => {
   expect(ray.readyDependencies).toEqual([ray.resource]);
 });
 
+test("the Jobs that wait for pods go where the head goes", () => {
+  const tolerations = [{ key: "dedicated", operator: "Exists", effect: "NoSchedule" }];
+  const { stack } = rayCluster({ ...waiting, head: { cpu: 2, memoryGiB: 8, tolerations } });
+  const template = Template.of(stack);
+
+  expect(template.resource("kubernetes_job_v1").spec.template.spec.toleration).toEqual(tolerations);
+  expect(template.releaseValues()[0].drain.tolerations).toEqual(tolerations);
+});
+
 test("a Job waits after every change of the release, with what it needs and no more", () => {
   const { stack } = rayCluster({ waitUntilReady: { timeoutMinutes: 5, image: "example/python:3" } });
   const template = Template.of(stack);

@@ -5,6 +5,7 @@ import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account
 import { Fn, ITerraformDependable, TerraformResource, dependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import type { RayToleration } from "../ray-groups";
 import { hasToken } from "./manifest-release";
 import { shortHash } from "./names";
 import { PlainAttributes, PlainDataSource, PlainResource } from "./plain-elements";
@@ -145,6 +146,8 @@ export interface RayReadinessProps {
   readonly timeoutMinutes: number;
   /** Anything with python3. */
   readonly image: string;
+  /** Of the head, so that the Job may go where it goes. */
+  readonly tolerations?: RayToleration[];
   /** The release of the Ray cluster: whenever it changes, the pods are waited for. */
   readonly release: TerraformResource;
   readonly dependencies: ITerraformDependable[];
@@ -236,7 +239,7 @@ export class RayReadiness extends Construct {
   }
 
   private jobConfig(): PlainAttributes {
-    const { namespace, rayClusterName, timeoutMinutes, image } = this.props;
+    const { namespace, rayClusterName, timeoutMinutes, image, tolerations } = this.props;
     const labels = { "app.kubernetes.io/name": this.name };
     const seconds = timeoutMinutes * 60;
     const container = {
@@ -258,6 +261,7 @@ export class RayReadiness extends Construct {
             restartPolicy: "OnFailure",
             serviceAccountName: this.name,
             securityContext: POD_SECURITY_CONTEXT,
+            toleration: tolerations,
             container: [container],
           },
         },

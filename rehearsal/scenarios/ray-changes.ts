@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { GkeTaintEffect } from "../../lib/gke-node-pool";
 import { RayAutoscalerVersion } from "../../lib/ray-autoscaler-options";
 import type { RayWorkerGroup } from "../../lib/ray-groups";
 import type { KubeObject } from "../node/kube-client";
@@ -34,8 +35,13 @@ print("password:", hashlib.sha256(password.encode()).hexdigest())
 print("mounted:", os.path.ismount(sys.argv[1]))
 `;
 
+/** On the only node there is, so that nothing runs which does not tolerate it: no pod of Ray and no Job beside them. */
+const TAINT = { key: "dedicated", value: "ray" };
+const TOLERATIONS = [{ ...TAINT, effect: "NoSchedule" }];
+
 const GROUP: RayWorkerGroup = {
   groupName: "places",
+  tolerations: TOLERATIONS,
   cpu: 1,
   memoryGiB: 4,
   minReplicas: 1,
@@ -44,10 +50,20 @@ const GROUP: RayWorkerGroup = {
 };
 
 const START: PlatformChange = {
-  cluster: { deletionProtection: false },
+  cluster: {
+    deletionProtection: false,
+    nodePools: [
+      {
+        name: "ray",
+        machineType: "e2-standard-8",
+        maxNodeCount: 1,
+        taints: [{ ...TAINT, effect: GkeTaintEffect.NO_SCHEDULE }],
+      },
+    ],
+  },
   operator: { kuberayVersion: "1.6.2" },
   ray: {
-    head: { cpu: 1, memoryGiB: 4, numCpus: 0 },
+    head: { cpu: 1, memoryGiB: 4, numCpus: 0, tolerations: TOLERATIONS },
     workerGroups: [GROUP],
     // No worker is idle for so long that it would end here by itself.
     autoscalerOptions: {
@@ -77,6 +93,7 @@ export const rayChanges: Scenario = {
   async run(stage) {
     const site = await stage.site(PLATFORM_SITE);
     await site.startOperator(0).ready;
+    await stage.node.kubectl(["taint", "nodes", "--all", `${TAINT.key}=${TAINT.value}:NoSchedule`]);
     await stage.begin();
     const first = site.google.snapshot();
     const terraform = await site.terraform(synthesizePlatform(merge(START, MISSING)));
