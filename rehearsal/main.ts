@@ -30,6 +30,12 @@ interface Outcome {
 /** Set in the process that runs one scenario: where it reports. */
 const REPORT_VARIABLE = "REHEARSAL_REPORT";
 
+/** What a shell answers for a command that Ctrl-C has ended. */
+const INTERRUPTED_STATUS = 130;
+
+/** Whether somebody wants this to end. */
+let interrupted = false;
+
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help")) return say(USAGE, 0);
   if (args.includes("--list")) {
@@ -54,12 +60,14 @@ async function main(args: readonly string[]): Promise<number> {
   const waiting = [...chosen];
   const work = async () => {
     for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
+      if (interrupted) return;
       const outcome = await runApart(scenario, missing(scenario, able, reasons));
       counts[outcome.status]++;
     }
   };
   await Promise.all(Array.from({ length: jobs(args) }, work));
   say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  if (interrupted) return say("interrupted: the rest was not run", INTERRUPTED_STATUS);
   return counts.failed === 0 ? 0 : 1;
 }
 
@@ -112,7 +120,10 @@ async function spawnScenario(scenario: Scenario): Promise<Outcome> {
     stdio: "inherit",
     env: { ...process.env, [REPORT_VARIABLE]: report },
   });
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
+  const forward = (signal: NodeJS.Signals) => {
+    interrupted = true;
+    child.kill(signal);
+  };
   process.on("SIGINT", forward).on("SIGTERM", forward);
   const code = await new Promise((resolve) => child.once("exit", resolve));
   process.off("SIGINT", forward).off("SIGTERM", forward);
