@@ -6,12 +6,7 @@ import { Fn, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
 import { shortHash } from "./private/names";
 import { headProbes } from "./private/ray-probes";
-import {
-  headServiceName,
-  jobHeadersCommand,
-  jobSubmitCommand,
-  portForwardCommand,
-} from "./private/ray-commands";
+import { headHost, jobHeadersCommand, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
 import { AUTH_DELEGATOR, bindSubject, requireRbacSubject } from "./private/rbac";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
 import { DNS_SUBDOMAIN, IMAGE, invalid, requireName } from "./private/validation";
@@ -138,8 +133,7 @@ export class RayAuthProxy extends Construct {
 
   /** Where the dashboard and the job API are, inside the cluster. */
   public get dashboardUrl(): string {
-    const { rayCluster } = this;
-    return this.urlOn(`${headServiceName(rayCluster)}.${rayCluster.namespace}.svc.cluster.local`);
+    return this.urlOn(headHost(this.rayCluster));
   }
 
   /** Command that makes the dashboard and the job API reachable at `address`. */

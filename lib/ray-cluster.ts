@@ -12,7 +12,7 @@ import { useNamespace } from "./private/namespaces";
 import { refuseOperatorsRoleName } from "./private/operator-role";
 import { RayTokenAuth } from "./private/ray-auth";
 import { autoscales, requireAutoscalerAccount, requireRayClusterProps } from "./private/ray-cluster-props";
-import { headServiceName, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
+import { headHost, headServiceName, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
 import { rayClusterManifest } from "./private/ray-manifest";
 import { RayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
 import { autoscalerResources } from "./private/ray-options";
@@ -256,7 +256,7 @@ export class RayCluster extends Construct implements IRayCluster {
 
   /** Where Ray's dashboard and job API are, inside the cluster; behind a `RayAuthProxy`, its `dashboardUrl` tells. */
   public get dashboardUrl(): string {
-    return `http://${this.headServiceName}.${this.namespace}.svc.cluster.local:8265`;
+    return `http://${headHost(this)}:8265`;
   }
 
   /** Command that makes the dashboard and the job API reachable at http://localhost:8265. */

@@ -24,7 +24,7 @@ export function installProviders(cache: ToolCache, stackFolders: readonly string
   const wanted = [REQUIRED, ...stackFolders.map(requiredProviders)];
   const folders = wanted.map((required) => cache.path("providers", keyOf(JSON.stringify(required))));
   for (const [index, folder] of folders.entries()) {
-    const problem = install(folder, wanted[index]);
+    const problem = installInto(folder, wanted[index]);
     if (problem) return problem;
   }
   const mirrors = folders.map((folder) => join(folder, ".terraform", "providers"));
@@ -38,7 +38,12 @@ function requiredProviders(stackFolder: string): RequiredProviders {
   return config.terraform?.required_providers ?? {};
 }
 
-function install(folder: string, required: RequiredProviders): string | undefined {
+/**
+ * Has `terraform init` put providers into a folder, whose `.terraform/providers` then serves as a mirror.
+ *
+ * @returns why that cannot be, if it cannot
+ */
+export function installInto(folder: string, required: RequiredProviders): string | undefined {
   mkdirSync(folder, { recursive: true });
   const config = { terraform: { required_providers: required } };
   writeFileSync(join(folder, "main.tf.json"), JSON.stringify(config));

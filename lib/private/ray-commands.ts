@@ -9,6 +9,11 @@ export function headServiceName({ rayClusterName }: NamedRayCluster): string {
   return `${rayClusterName}-head-svc`;
 }
 
+/** The head's service, as every pod of the cluster finds it. */
+export function headHost(rayCluster: NamedRayCluster): string {
+  return `${headServiceName(rayCluster)}.${rayCluster.namespace}.svc.cluster.local`;
+}
+
 /** Makes the dashboard and the job API reachable on port 8265 of the caller's machine. */
 export function portForwardCommand(rayCluster: NamedRayCluster): string {
   return `kubectl port-forward --namespace ${rayCluster.namespace} service/${headServiceName(rayCluster)} 8265:8265`;

@@ -1,7 +1,8 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { installInto } from "../providers";
 import { GoogleApis, GoogleApisOptions } from "./server";
 
 /** Real Terraform with the real google provider against the double; each test has a project and a state of its own. */
@@ -16,24 +17,12 @@ const PROVIDER = {
 };
 
 const installed = mkdtempSync(join(tmpdir(), "terraform-"));
-const unavailable = install();
+const unavailable = installInto(installed, PROVIDER.terraform.required_providers);
 const applied = unavailable
-  ? (name: string, _run: () => Promise<void>) =>
-      test.skip(`${name} (skipped: terraform providers cannot be installed: ${unavailable})`, () => {})
+  ? (name: string, _run: () => Promise<void>) => test.skip(`${name} (skipped: ${unavailable})`, () => {})
   : (name: string, run: () => Promise<void>) => test.concurrent(name, run, 5 * MINUTES);
 
 afterAll(() => rmSync(installed, { recursive: true, force: true }));
-
-function install(): string | undefined {
-  writeFileSync(join(installed, "main.tf.json"), JSON.stringify(PROVIDER));
-  const init = spawnSync("terraform", ["init", "-no-color", "-input=false"], {
-    cwd: installed,
-    timeout: 2 * MINUTES,
-    encoding: "utf8",
-  });
-  if (init.status === 0) return undefined;
-  return (init.error?.message ?? init.stderr).replace(/\s+/g, " ").trim().slice(0, 200);
-}
 
 interface Run {
   readonly exitCode: number;

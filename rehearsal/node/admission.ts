@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
+import { listen, readBody } from "../google/http";
 import type { CertificateFiles } from "../tools/certificates";
 import type { KubeClient } from "./kube-client";
 
@@ -57,15 +57,10 @@ export class RequestScaling {
     const server = createServer(options, (request, response) => {
       void readBody(request).then((body) => {
         response.setHeader("content-type", "application/json");
-        response.end(JSON.stringify(review(JSON.parse(body), scale)));
+        response.end(JSON.stringify(review(JSON.parse(body.toString()), scale)));
       });
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(0, address, resolve);
-    });
-    const bound = server.address();
-    const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+    const port = await listen(server, 0, address);
     return new RequestScaling(server, `https://${address}:${port}/pods`);
   }
 
@@ -148,12 +143,4 @@ function scaleQuantity(quantity: string, resource: "cpu" | "memory", factor: num
   return resource === "cpu"
     ? `${Math.max(1, Math.ceil(scaled * 1000))}m`
     : `${Math.max(1, Math.ceil(scaled / SUFFIXES.Mi))}Mi`;
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) {
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks).toString();
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { close, listen } from "../google/http";
 import type { ToolCache } from "../tools/cache";
 import { NODE_NAME } from "./container-host";
 import type { KubeClient } from "./kube-client";
@@ -51,17 +52,12 @@ export class FuseDriver {
     await this.ready.catch(() => undefined);
     await this.props.client.attempt("DELETE", `${CSI_DRIVERS}/${NAME}`);
     if (this.part !== undefined) await this.props.supervisor.stop(this.part);
-    this.tokens.close();
-    this.tokens.closeAllConnections();
+    await close(this.tokens);
   }
 
   private async start(): Promise<void> {
     const { cache, supervisor, client, kubeletFolder } = this.props;
-    await new Promise<void>((resolve, reject) => {
-      this.tokens.once("error", reject).listen(0, "127.0.0.1", resolve);
-    });
-    const bound = this.tokens.address();
-    const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+    const port = await listen(this.tokens, 0, "127.0.0.1");
     await client.create(CSI_DRIVERS, {
       apiVersion: "storage.k8s.io/v1",
       kind: "CSIDriver",

@@ -13,7 +13,6 @@ const MEMBER =
 const MOUNTED: PlatformChange = {
   cluster: { gcsFuseAddon: true, deletionProtection: false },
   bucket: { forceDestroy: true },
-  ray: { head: { cpu: 1, memoryGiB: 4 } },
   mounts: [
     ["/data", { mountOptions: ["metadata-cache:ttl-secs:0", "file-mode=640"] }],
     ["/models", { readOnly: true, onlyDir: "models/released", fileCacheGiB: 2 }],
@@ -22,43 +21,37 @@ const MOUNTED: PlatformChange = {
 
 /** What a Ray task writes into the folder the API finds, and the other way round. */
 const USE = `
-import os, ray
+import os, ray, sys
 from google.cloud import storage
 ray.init(address="auto", log_to_driver=False)
 
 @ray.remote
 def use(bucket_name):
+    seen = []
     bucket = storage.Client(project="my-project-id").bucket(bucket_name)
     with open("/data/results.txt", "w") as file:
         file.write("written in the folder")
-    print("through the API:", bucket.blob("results.txt").download_as_text())
+    seen.append(f"through the API: {bucket.blob('results.txt').download_as_text()}")
     bucket.blob("models/released/weights.txt").upload_from_string("uploaded by the API")
     for path in ["/data/models/released/weights.txt", "/models/weights.txt", "/models/weights.txt"]:
         with open(path) as file:
-            print(path, file.read())
+            seen.append(f"{path} {file.read()}")
     os.mkdir("/data/run-1")
     os.rename("/data/results.txt", "/data/run-1/results.txt")
     os.remove("/data/run-1/results.txt")
-    print("left:", sorted(blob.name for blob in bucket.list_blobs()))
+    seen.append(f"left: {sorted(blob.name for blob in bucket.list_blobs())}")
     for path in ["/data/models", "/data/models/released/weights.txt", "/models/weights.txt"]:
         status = os.stat(path)
-        print(path, "owner:", status.st_uid, status.st_gid, oct(status.st_mode & 0o777))
+        seen.append(f"{path} owner: {status.st_uid} {status.st_gid} {oct(status.st_mode & 0o777)}")
     try:
         open("/models/new.txt", "w")
-        print("written where only reading is allowed")
+        seen.append("written where only reading is allowed")
     except OSError as error:
-        print("read-only:", error.strerror)
+        seen.append(f"read-only: {error.strerror}")
+    return seen
 
-import contextlib, io
-@ray.remote
-def captured(bucket_name):
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        use._function(bucket_name)
-    return output.getvalue()
-
-import sys
-print(ray.get(captured.remote(sys.argv[1])))
+for line in ray.get(use.remote(sys.argv[1])):
+    print(line)
 `;
 
 /** What it prints, line by line. */

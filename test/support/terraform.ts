@@ -3,13 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { installInto } from "../../rehearsal/providers";
 import { providerSchemas } from "./schema";
 
 /** The providers of the schema extract, in exactly its versions. */
 interface Installation {
-  readonly available: boolean;
-  /** Why they cannot be installed; empty when they can. */
-  readonly reason: string;
+  /** Why they cannot be installed, if they cannot. */
+  readonly problem?: string;
   /** Where `terraform init` put the plugins; later runs take them from there and nothing is fetched twice. */
   readonly folder: string;
 }
@@ -23,11 +23,11 @@ afterAll(() => installation && rmSync(installation.folder, { recursive: true, fo
  */
 export function testWithPlugins(name: string, run: () => void | Promise<void>): void {
   const check = async () => run();
-  const { available, reason } = install();
-  if (available) {
+  const { problem } = install();
+  if (problem === undefined) {
     test(name, check, 120_000);
   } else {
-    process.stderr.write(`skipped: ${name}: terraform providers cannot be installed (${reason})\n`);
+    process.stderr.write(`skipped: ${name}: ${problem}\n`);
     test.skip(name, check);
   }
 }
@@ -107,15 +107,7 @@ function tryInstallation(): Installation {
     name,
     { source, version },
   ]);
-  writeFileSync(
-    join(folder, "main.tf.json"),
-    JSON.stringify({ terraform: { required_providers: Object.fromEntries(required) } }),
-  );
-  const init = terraform(folder, ["init", "-input=false", "-no-color"]);
-  if (!init.succeeded) {
-    rmSync(folder, { recursive: true });
-  }
-  return { available: init.succeeded, reason: init.succeeded ? "" : init.errors, folder };
+  return { problem: installInto(folder, Object.fromEntries(required)), folder };
 }
 
 function terraform(cwd: string, args: string[]) {

@@ -148,7 +148,7 @@ func (d *driver) NodePublishVolume(
 		return nil, status.Error(codes.Internal, err.Error())
 	}
 	command := exec.Command(*gcsfuse, append(flags, request.GetVolumeContext()["bucketName"], target)...)
-	if err := d.mount(command, request); err != nil {
+	if err := mount(command, request); err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
 	return &csi.NodePublishVolumeResponse{}, nil
@@ -209,7 +209,7 @@ func getJSON(address, token string, answer any) error {
 }
 
 // mount starts gcsfuse and returns when the folder shows the bucket, or says why it does not.
-func (d *driver) mount(command *exec.Cmd, request *csi.NodePublishVolumeRequest) error {
+func mount(command *exec.Cmd, request *csi.NodePublishVolumeRequest) error {
 	attributes := request.GetVolumeContext()
 	volume := filepath.Base(filepath.Dir(request.GetTargetPath()))
 	logName := fmt.Sprintf("gcsfuse-%s-%s.log", podName(attributes), volume)
