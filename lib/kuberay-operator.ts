@@ -4,6 +4,7 @@ import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { useNamespace } from "./private/namespaces";
 import { requireRoom } from "./private/node-fit";
+import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./private/operator-peers";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
 import { DEFAULT_RAY_IMAGE } from "./private/versions";
@@ -178,8 +179,7 @@ export abstract class KubeRayOperator extends Construct implements IKubeRayOpera
 }
 
 class GkeAddonOperator extends KubeRayOperator {
-  /** Google's control plane reaches pods through the konnectivity agents. */
-  public readonly networkPeer = { namespace: "kube-system", podLabels: { "k8s-app": "konnectivity-agent" } };
+  public readonly networkPeer = ADDON_OPERATOR_PEER;
   public readonly rayClusterDependencies: ITerraformDependable[];
   public readonly resource: TerraformResource;
 
@@ -276,7 +276,7 @@ class ChartOperator extends KubeRayOperator {
       provider: props.cluster.kubernetesProvider,
       dependencies: props.cluster.kubernetesDependencies,
     });
-    this.networkPeer = { namespace, podLabels: { "app.kubernetes.io/name": "kuberay-operator" } };
+    this.networkPeer = chartOperatorPeer(namespace);
     this.resource = new Release(this, "release", {
       name: "kuberay-operator",
       namespace,
@@ -305,9 +305,6 @@ class ExistingOperator extends KubeRayOperator {
   constructor(scope: Construct, id: string, props: ExistingKubeRayOperatorProps) {
     super(scope, id, props.cluster, props.kuberayVersion);
     requireName(this, "namespace", props.namespace, DNS_LABEL);
-    this.networkPeer = {
-      namespace: props.namespace ?? "kuberay-operator",
-      podLabels: { "app.kubernetes.io/name": "kuberay-operator" },
-    };
+    this.networkPeer = chartOperatorPeer(props.namespace);
   }
 }

@@ -2,45 +2,52 @@ import { ClusterRoleBindingV1 } from "@cdktf/provider-kubernetes/lib/cluster-rol
 import { ConfigMapV1 } from "@cdktf/provider-kubernetes/lib/config-map-v1";
 import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
 import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
-import { Fn, TerraformResource, Token } from "cdktf";
+import { Annotations, Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
-import { shortHash } from "./private/names";
-import { headProbes } from "./private/ray-probes";
-import { headHost, jobHeadersCommand, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
+import { fitName, shortHash } from "./private/names";
+import { useNamespace } from "./private/namespaces";
+import { CONFIG_FILE, DASHBOARD_PORT, ProxyContainerOptions } from "./private/ray-auth-proxy-container";
+import { ProxyDeployment } from "./private/ray-auth-proxy-deployment";
+import { addProxySidecar } from "./private/ray-auth-proxy-sidecar";
+import {
+  headServiceName,
+  jobHeadersCommand,
+  jobSubmitCommand,
+  portForwardCommand,
+  serviceHost,
+} from "./private/ray-commands";
 import { AUTH_DELEGATOR, bindSubject, requireRbacSubject } from "./private/rbac";
-import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
-import { DNS_SUBDOMAIN, IMAGE, invalid, requireName } from "./private/validation";
+import {
+  DNS_SUBDOMAIN,
+  IMAGE,
+  invalid,
+  requireInteger,
+  requirePositive,
+  requireName,
+} from "./private/validation";
 import type { IRayCluster } from "./ray-cluster";
+import type { RayToleration } from "./ray-groups";
 import { RbacSubject, RbacSubjectKind } from "./rbac-subject";
 
-/** https://github.com/kube-rbac-proxy/kube-rbac-proxy/releases */
-const DEFAULT_IMAGE = "quay.io/brancz/kube-rbac-proxy:v0.22.1";
+/** The longest name of a Service. */
+const LONGEST_NAME = 63;
 
-const CONTAINER_NAME = "kube-rbac-proxy";
-const CONFIG_VOLUME = "kube-rbac-proxy-config";
-const CONFIG_FOLDER = "/etc/kube-rbac-proxy";
-const CONFIG_FILE = "config-file.yaml";
-const TLS_VOLUME = "kube-rbac-proxy-tls";
-const TLS_FOLDER = "/etc/kube-rbac-proxy-tls";
+/** Where the proxy runs. */
+export enum RayAuthProxyPlacement {
+  /**
+   * In pods of its own, in a namespace of its own. The Ray cluster is as KubeRay makes it, so RayJobs and RayServices work
+   * beside it, and its port 8265 is closed to everybody else by its network policy. The cluster must enforce network policies.
+   */
+  DEPLOYMENT = "DEPLOYMENT",
+  /**
+   * Beside Ray in the head pod, as in KubeRay's guide; for clusters that enforce no network policies. A job shares the pod's
+   * network: it can crash the proxy, listen on its port, and read the token of the next caller. So whoever may submit jobs can
+   * become whoever calls. RayJobs and RayServices cannot pass it.
+   */
+  HEAD_SIDECAR = "HEAD_SIDECAR",
+}
 
-/** Where everybody expects the dashboard, and where Ray's own is instead. */
-const PUBLIC_PORT = 8265;
-const RAY_PORT = 8443;
-
-/** Where the proxy with a certificate says how it is; a probe that only connected to the other port would fill its log. */
-const HEALTH_PORT = 8643;
-
-/**
- * How often the proxy may ask the API server. Its own limit is 5 times a second, and until it knows the answer it asks for
- * every request: 200 at once of somebody new would wait for 40 seconds.
- */
-const API_QUERIES_PER_SECOND = 100;
-const API_BURST = 200;
-
-/** The user that the image runs as. */
-const IMAGE_USER = 65532;
-
-/** On what Kubernetes object somebody must have rights to pass the proxy. */
+/** The Kubernetes resource on which callers need rights. */
 export enum RayAuthResource {
   /** A subresource that exists for this alone: rights on it are rights at the proxy and nothing else. */
   DASHBOARD = "rayclusters/dashboard",
@@ -51,24 +58,62 @@ export enum RayAuthResource {
   RAY_CLUSTER = "rayclusters",
 }
 
-/** What a proxy is told. */
+/** Properties of `RayAuthProxy`. */
 export interface RayAuthProxyProps {
-  /** Whose dashboard and job API are protected; made here or by other means. Only a RayCluster, not a RayJob or RayService. */
+  /** The Ray cluster whose dashboard and job API are protected, created by this library or by other means. */
   readonly rayCluster: IRayCluster;
+  /** @default RayAuthProxyPlacement.DEPLOYMENT */
+  readonly placement?: RayAuthProxyPlacement;
   /** @default RayAuthResource.DASHBOARD */
   readonly authorizeOn?: RayAuthResource;
   /**
-   * Name of a Kubernetes service account that is made in the Ray cluster's namespace and may submit jobs.
-   * @default - none is made
+   * Name of a Kubernetes service account that is created in the Ray cluster's namespace and may submit jobs.
+   * @default - none is created
    */
   readonly submitterServiceAccountName?: string;
   /**
-   * Secret of type `kubernetes.io/tls` in the Ray cluster's namespace; the proxy then answers by HTTPS with its certificate.
+   * Secret of type `kubernetes.io/tls` in the proxy's namespace. The proxy then answers by HTTPS with its certificate.
    * @default - plain HTTP: whoever can listen inside the cluster's network can take a token and use it
    */
   readonly tlsSecretName?: string;
   /** @default quay.io/brancz/kube-rbac-proxy:v0.22.1 */
   readonly image?: string;
+  /**
+   * CPUs of a proxy container: request and limit.
+   * @default 0.1
+   */
+  readonly cpu?: number;
+  /**
+   * Memory of a proxy container in GiB: request and limit.
+   * @default 0.125
+   */
+  readonly memoryGiB?: number;
+  /**
+   * Namespace of the proxy, with `DEPLOYMENT`. It should hold nothing else: whoever may run pods there with the proxy's labels
+   * reaches Ray past the proxy. Proxies of several Ray clusters may share it.
+   * @default - the Ray cluster's namespace with "-auth" at its end
+   */
+  readonly namespace?: string;
+  /**
+   * Create that namespace. It then enforces the Pod Security Standard `restricted`.
+   * @default true
+   */
+  readonly createNamespace?: boolean;
+  /**
+   * Number of proxy pods, with `DEPLOYMENT`. With more than one, the proxy answers while a node is drained.
+   * @default 2
+   */
+  readonly replicas?: number;
+  /**
+   * Labels that the nodes of the proxy's pods must have, with `DEPLOYMENT`.
+   * @default - any node
+   */
+  readonly nodeSelector?: { [name: string]: string };
+  /**
+   * Taints of nodes that the proxy's pods may run on, with `DEPLOYMENT`.
+   * @default - none: they need a node without taints
+   */
+  readonly tolerations?: RayToleration[];
 }
 
 /** What a grant lets somebody do, as the verbs that the proxy makes of HTTP methods. */
@@ -81,44 +126,72 @@ const VIEW: Tier = { name: "view", verbs: ["get"] };
 const SUBMIT: Tier = { name: "submit", verbs: ["get", "create", "update"] };
 const ADMIN: Tier = { name: "admin", verbs: ["get", "create", "update", "delete"] };
 
+/** Properties that only pods of the proxy's own have. */
+const DEPLOYMENT_ONLY = ["namespace", "createNamespace", "replicas", "nodeSelector", "tolerations"] as const;
+
 /**
  * A proxy in front of Ray's dashboard and job API that asks Kubernetes who is calling and whether they may: 401 without a
  * valid token, 403 without a right, and Ray's answer for those whom `grantView`, `grantSubmit` or `grantAdmin` name.
  *
- * It guards port 8265 and nothing else. The other ports of the pods are the business of the Ray cluster's network policy;
- * who may `exec` into the head pod or forward its ports passes by the proxy.
+ * It guards port 8265 and nothing else. The Ray cluster's network policy closes the other ports, and 8265 to everybody but the
+ * proxy. Whoever may `exec` into Ray's pods or forward their ports passes by the proxy.
  *
  * https://github.com/kube-rbac-proxy/kube-rbac-proxy
  */
 export class RayAuthProxy extends Construct {
   /** The Ray cluster behind the proxy. */
   public readonly rayCluster: IRayCluster;
-  /** On what rights are asked for. */
+  /** Where the proxy runs. */
+  public readonly placement: RayAuthProxyPlacement;
+  /** The Kubernetes resource on which callers need rights. */
   public readonly authorizeOn: RayAuthResource;
-  /** The account that was made to submit jobs, if one was. */
+  /** Namespace of the proxy's pods and its Service. */
+  public readonly namespace: string;
+  /** Name of the Service that callers forward or call: the proxy's own, or the head's with `HEAD_SIDECAR`. */
+  public readonly serviceName: string;
+  /** What objects in the proxy's namespace wait for, such as a Secret with a certificate: the namespace where it is created here. */
+  public readonly namespaceDependencies: ITerraformDependable[];
+  /** The account that was created to submit jobs, if one was. */
   public readonly submitter?: RbacSubject;
   /** The proxy's configuration file. */
   public readonly configuration: string;
-  /** Name of the ConfigMap that holds the configuration; another configuration has another name, and so reaches the pod. */
+  /** Name of the ConfigMap that holds the configuration; another configuration has another name, and so reaches the pods. */
   public readonly configMapName: string;
+  private readonly deployment?: ProxyDeployment;
   private readonly tls: boolean;
 
   /**
-   * @throws if Ray authenticates callers itself (`authOptions`), if the head's service account mounts no token, or if
-   * something else uses the ports, the container name or `RAY_AUTH_MODE` of the head
+   * @throws if Ray authenticates callers itself (`authOptions`), if the cluster enforces no network policies where the proxy
+   * depends on them, or if something else uses the ports, the container name or `RAY_AUTH_MODE` of the head
    */
   constructor(scope: Construct, id: string, props: RayAuthProxyProps) {
     super(scope, id);
     this.rayCluster = props.rayCluster;
+    this.placement = props.placement ?? RayAuthProxyPlacement.DEPLOYMENT;
     this.authorizeOn = props.authorizeOn ?? RayAuthResource.DASHBOARD;
     this.tls = props.tlsSecretName !== undefined;
     this.requireProps(props);
+    const { rayClusterName, headServiceAccountName, head, workers } = this.rayCluster;
+    const isSidecar = this.placement === RayAuthProxyPlacement.HEAD_SIDECAR;
+    this.namespace = isSidecar ? this.rayCluster.namespace : this.ownNamespace(props);
+    this.serviceName = isSidecar
+      ? headServiceName(this.rayCluster)
+      : fitName(`${rayClusterName}-proxy`, LONGEST_NAME);
+    this.namespaceDependencies = isSidecar
+      ? this.rayCluster.namespaceDependencies
+      : this.useOwnNamespace(props);
     this.configuration = this.renderConfiguration();
-    this.configMapName = `${this.rayCluster.rayClusterName}-kube-rbac-proxy-${this.configurationHash()}`;
-    const { head, workers } = this.rayCluster;
-    head.addDependency(this.createConfigMap());
-    head.addDependency(this.createDelegation());
-    this.addToHead(props);
+    this.configMapName = `${rayClusterName}-kube-rbac-proxy-${this.configurationHash()}`;
+    const account = isSidecar ? headServiceAccountName : this.serviceName;
+    const podDependencies = [this.createConfigMap(), this.createDelegation(account)];
+    const container = { ...props, configMapName: this.configMapName };
+    if (isSidecar) addProxySidecar(this.rayCluster, container, podDependencies);
+    else this.deployment = this.createDeployment(props, container, podDependencies);
+    if (!isSidecar && !this.rayCluster.networkPolicy) {
+      Annotations.of(this).addWarning(
+        `'networkPolicy' of ${this.rayCluster.node.path} is off: everybody who reaches port ${DASHBOARD_PORT} of its head passes by the proxy, unless a network policy of yours lets in the proxy alone`,
+      );
+    }
     // The proxy takes the caller's token off, so Ray must not ask for one; nor may workers of a head that does not.
     for (const pods of [head, workers]) pods.addEnv("RAY_AUTH_MODE", "disabled");
     if (props.submitterServiceAccountName !== undefined) {
@@ -133,12 +206,12 @@ export class RayAuthProxy extends Construct {
 
   /** Where the dashboard and the job API are, inside the cluster. */
   public get dashboardUrl(): string {
-    return this.urlOn(headHost(this.rayCluster));
+    return this.urlOn(serviceHost(this.namespace, this.serviceName));
   }
 
   /** Command that makes the dashboard and the job API reachable at `address`. */
   public get portForwardCommand(): string {
-    return portForwardCommand(this.rayCluster);
+    return portForwardCommand(this.namespace, this.serviceName);
   }
 
   /** Command that runs a small job, once the port is forwarded and `RAY_JOB_HEADERS` is set; with TLS it trusts `ca.crt`. */
@@ -189,7 +262,7 @@ export class RayAuthProxy extends Construct {
   }
 
   private urlOn(host: string): string {
-    return `${this.tls ? "https" : "http"}://${host}:${PUBLIC_PORT}`;
+    return `${this.tls ? "https" : "http"}://${host}:${DASHBOARD_PORT}`;
   }
 
   private grant(tier: Tier, subject: RbacSubject): void {
@@ -199,6 +272,7 @@ export class RayAuthProxy extends Construct {
     const role = (this.node.tryFindChild(id) as RoleV1 | undefined) ?? this.createRole(id, tier);
     const roleName = this.roleName(tier);
     bindSubject(this, tier.name, { cluster, namespace, roleName, dependencies: [role] }, subject);
+    this.deployment?.grantPortForward(subject);
   }
 
   private createRole(id: string, tier: Tier): RoleV1 {
@@ -237,27 +311,59 @@ export class RayAuthProxy extends Construct {
     return submitter;
   }
 
+  private ownNamespace({ namespace }: RayAuthProxyProps): string {
+    return namespace ?? `${this.rayCluster.namespace}-auth`;
+  }
+
+  private useOwnNamespace({ createNamespace }: RayAuthProxyProps): ITerraformDependable[] {
+    const { cluster } = this.rayCluster;
+    return useNamespace(this, {
+      namespace: this.namespace,
+      createNamespace: createNamespace ?? true,
+      labels: { "pod-security.kubernetes.io/enforce": "restricted" },
+      provider: cluster.kubernetesProvider,
+      dependencies: cluster.kubernetesDependencies,
+    });
+  }
+
   private createConfigMap(): TerraformResource {
-    const { namespace, cluster, namespaceDependencies } = this.rayCluster;
     return new ConfigMapV1(this, "config", {
-      metadata: { name: this.configMapName, namespace },
+      metadata: { name: this.configMapName, namespace: this.namespace },
       data: { [CONFIG_FILE]: this.configuration },
       // The proxy reads it once, when it starts.
       immutable: true,
-      dependsOn: namespaceDependencies,
+      dependsOn: this.namespaceDependencies,
+      provider: this.rayCluster.cluster.kubernetesProvider,
+    });
+  }
+
+  /** Lets the proxy's account ask the API server whose a token is and what its owner may do. */
+  private createDelegation(serviceAccountName: string): TerraformResource {
+    const { namespace, rayClusterName, cluster } = this.rayCluster;
+    return new ClusterRoleBindingV1(this, "auth-delegator", {
+      metadata: { name: `ray-auth-proxy:${namespace}:${rayClusterName}` },
+      roleRef: AUTH_DELEGATOR,
+      subject: [{ kind: "ServiceAccount", name: serviceAccountName, namespace: this.namespace }],
+      dependsOn: cluster.kubernetesDependencies,
       provider: cluster.kubernetesProvider,
     });
   }
 
-  /** Lets the head ask the API server whose a token is and what its owner may do. */
-  private createDelegation(): TerraformResource {
-    const { namespace, rayClusterName, headServiceAccountName, cluster } = this.rayCluster;
-    return new ClusterRoleBindingV1(this, "auth-delegator", {
-      metadata: { name: `ray-auth-proxy:${namespace}:${rayClusterName}` },
-      roleRef: AUTH_DELEGATOR,
-      subject: [{ kind: "ServiceAccount", name: headServiceAccountName, namespace }],
-      dependsOn: cluster.kubernetesDependencies,
-      provider: cluster.kubernetesProvider,
+  private createDeployment(
+    props: RayAuthProxyProps,
+    container: ProxyContainerOptions,
+    podDependencies: ITerraformDependable[],
+  ): ProxyDeployment {
+    return new ProxyDeployment(this, "proxy", {
+      ...container,
+      rayCluster: this.rayCluster,
+      namespace: this.namespace,
+      name: this.serviceName,
+      replicas: props.replicas ?? 2,
+      nodeSelector: props.nodeSelector,
+      tolerations: props.tolerations,
+      namespaceDependencies: this.namespaceDependencies,
+      podDependencies,
     });
   }
 
@@ -285,63 +391,15 @@ export class RayAuthProxy extends Construct {
     return Fn.substr(Fn.sha256(Fn.join("/", [this.authorizeOn, namespace, rayClusterName])), 0, 6);
   }
 
-  private addToHead(props: RayAuthProxyProps): void {
-    const { head, kuberayVersion, rayVersion } = this.rayCluster;
-    head.addRayStartParam("dashboard-host", "127.0.0.1");
-    head.addRayStartParam("dashboard-port", `${RAY_PORT}`);
-    head.needServiceAccountToken("RayAuthProxy asks the API server with it");
-    const probes = headProbes({ kuberayVersion, rayVersion, dashboardPort: RAY_PORT });
-    if (probes !== undefined) head.setProbes(probes.readiness, probes.liveness);
-    head.addVolume({ name: CONFIG_VOLUME, configMap: { name: this.configMapName } });
-    if (props.tlsSecretName !== undefined) {
-      head.addVolume({ name: TLS_VOLUME, secret: { secretName: props.tlsSecretName } });
-    }
-    head.addInitContainer(this.container(props.image ?? DEFAULT_IMAGE));
-  }
-
-  /** A native sidecar: it starts before Ray, is started again when it fails, and ends after Ray. */
-  private container(image: string): { [field: string]: any } {
-    const listen = this.tls
-      ? [
-          `--secure-listen-address=0.0.0.0:${PUBLIC_PORT}`,
-          `--tls-cert-file=${TLS_FOLDER}/tls.crt`,
-          `--tls-private-key-file=${TLS_FOLDER}/tls.key`,
-          `--proxy-endpoints-port=${HEALTH_PORT}`,
-        ]
-      : [`--insecure-listen-address=0.0.0.0:${PUBLIC_PORT}`];
-    const readinessProbe = this.tls
-      ? { httpGet: { path: "/healthz", port: HEALTH_PORT, scheme: "HTTPS" } }
-      : { tcpSocket: { port: PUBLIC_PORT } };
-    const tlsMounts = this.tls ? [{ name: TLS_VOLUME, mountPath: TLS_FOLDER, readOnly: true }] : [];
-    return {
-      name: CONTAINER_NAME,
-      image,
-      restartPolicy: "Always",
-      args: [
-        ...listen,
-        `--upstream=http://127.0.0.1:${RAY_PORT}/`,
-        `--config-file=${CONFIG_FOLDER}/${CONFIG_FILE}`,
-        `--kube-api-qps=${API_QUERIES_PER_SECOND}`,
-        `--kube-api-burst=${API_BURST}`,
-      ],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "100m", memory: "128Mi" } },
-      readinessProbe,
-      // All of it, because the pod may be somebody else's.
-      securityContext: {
-        ...POD_SECURITY_CONTEXT,
-        ...CONTAINER_SECURITY_CONTEXT,
-        readOnlyRootFilesystem: true,
-        runAsUser: IMAGE_USER,
-      },
-      volumeMounts: [{ name: CONFIG_VOLUME, mountPath: CONFIG_FOLDER, readOnly: true }, ...tlsMounts],
-    };
-  }
-
   private requireProps(props: RayAuthProxyProps): void {
     const { rayCluster, submitterServiceAccountName: submitter } = props;
     requireName(this, "submitterServiceAccountName", submitter, DNS_SUBDOMAIN);
     requireName(this, "tlsSecretName", props.tlsSecretName, DNS_SUBDOMAIN);
     requireName(this, "image", props.image, IMAGE);
+    requireInteger(this, "replicas", props.replicas, 1);
+    requirePositive(this, "cpu", props.cpu);
+    requirePositive(this, "memoryGiB", props.memoryGiB);
+    this.requirePlacement(props);
     if (rayCluster.authOptions !== undefined) {
       throw invalid(
         this,
@@ -355,6 +413,28 @@ export class RayAuthProxy extends Construct {
         "submitterServiceAccountName",
         "not be the head's own account, which jobs have already",
         submitter,
+      );
+    }
+  }
+  private requirePlacement(props: RayAuthProxyProps): void {
+    if (this.placement === RayAuthProxyPlacement.HEAD_SIDECAR) {
+      const property = DEPLOYMENT_ONLY.find((name) => props[name] !== undefined);
+      if (property !== undefined) {
+        throw invalid(
+          this,
+          property,
+          "not be given with 'placement' HEAD_SIDECAR: the head pod has its own",
+          props[property],
+        );
+      }
+      return;
+    }
+    if (this.ownNamespace(props) === this.rayCluster.namespace) {
+      throw invalid(
+        this,
+        "namespace",
+        "not be the Ray cluster's namespace: whoever may run pods there could take the place of the proxy",
+        props.namespace,
       );
     }
   }

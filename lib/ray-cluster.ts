@@ -14,7 +14,7 @@ import { RayTokenAuth } from "./private/ray-auth";
 import { autoscales, requireAutoscalerAccount, requireRayClusterProps } from "./private/ray-cluster-props";
 import { headHost, headServiceName, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
 import { rayClusterManifest } from "./private/ray-manifest";
-import { RayNetworkPolicy, requireNetworkPeer } from "./private/ray-network-policy";
+import { RayNetworkPolicy, requireNetworkPeer, requireNetworkPolicy } from "./private/ray-network-policy";
 import { autoscalerResources } from "./private/ray-options";
 import { RayReadiness, markHead } from "./private/ray-readiness";
 import { invalid } from "./private/validation";
@@ -59,10 +59,18 @@ export interface IRayCluster extends IConstruct {
   readonly authOptions?: RayAuthOptions;
   /** What objects in its namespace wait for: the namespace itself where it is made in the same plan. */
   readonly namespaceDependencies: ITerraformDependable[];
+  /** True if this library creates the network policy of the pods, so that `allowFrom` can let somebody in. */
+  readonly networkPolicy: boolean;
   /** What is added to the head pod. */
   readonly head: RayPods;
   /** What is added to the pods of every worker group. */
   readonly workers: RayPods;
+  /**
+   * Lets somebody reach the pods over the network.
+   *
+   * @throws if `networkPolicy` is false
+   */
+  allowFrom(peer: RayNetworkPeer): void;
 }
 
 /** A Ray cluster that is deployed by other means. */
@@ -86,6 +94,17 @@ export interface RayClusterAttributes {
    * @default - the cluster's nodes
    */
   readonly namespaceDependencies?: ITerraformDependable[];
+  /**
+   * Create the network policy of its pods as soon as somebody is let in, by `allowFrom` or a `RayAuthProxy`. It lets in the Ray
+   * cluster's own pods, the operator and those peers, and refuses everybody else on every port.
+   * @default true
+   */
+  readonly networkPolicy?: boolean;
+  /**
+   * From where the operator reaches the pods.
+   * @default - Google's add-on where the cluster has it, else the upstream chart in the namespace `kuberay-operator`
+   */
+  readonly operatorNetworkPeer?: RayNetworkPeer;
 }
 
 /** What a Ray cluster is told. */
@@ -144,6 +163,14 @@ export interface RayClusterProps {
    * @default - none: whoever reaches the ports may use Ray
    */
   readonly authOptions?: RayAuthOptions;
+  /**
+   * Mount the token of the pods' Kubernetes service account into the Ray containers, for tasks that call the API server. Every
+   * job can then act as that account. Where the autoscaler runs, KubeRay lets the head's account change RayClusters and pods of
+   * the namespace: without the policy that bounds it, a job could start any pod there, under any service account of the
+   * namespace. Ray, its autoscaler, Google Cloud and `RayAuthProxy` work without this.
+   * @default - false; true with `authOptions.enableK8sTokenAuth`, by which every Ray pod asks the API server who is calling
+   */
+  readonly automountServiceAccountToken?: boolean;
   /** @default - RECREATE where the operator is known to be 1.6 or newer, else NONE */
   readonly upgradeStrategy?: RayClusterUpgradeStrategy;
   /**
@@ -193,6 +220,7 @@ export class RayCluster extends Construct implements IRayCluster {
   public readonly resource: TerraformResource;
   /** What is there once the pods are Ready, with `waitUntilReady`; else the release. */
   public readonly readyDependencies: ITerraformDependable[];
+  public readonly networkPolicy: boolean;
   /** The network policy, if there is one. */
   public readonly networkPolicyResource?: TerraformResource;
   private readonly policy?: RayNetworkPolicy;
@@ -217,14 +245,13 @@ export class RayCluster extends Construct implements IRayCluster {
     this.headServiceAccountName = identity.serviceAccountName;
     this.workerServiceAccountName = workerIdentity.serviceAccountName;
     this.namespaceDependencies = identity.namespaceDependencies;
-    this.head = new RayPods(this, "head", identity.automountServiceAccountToken);
-    this.workers = new RayPods(this, "workers", workerIdentity.automountServiceAccountToken);
-    if (autoscales(props)) {
-      requireAutoscalerAccount(this, this.headServiceAccountName);
-      this.head.needServiceAccountToken("Ray's autoscaler asks the API server with it");
-    }
+    this.head = new RayPods(this, "head");
+    this.workers = new RayPods(this, "workers");
+    this.mountTokens(props);
+    if (autoscales(props)) requireAutoscalerAccount(this, this.headServiceAccountName);
 
-    if (props.networkPolicy ?? true) {
+    this.networkPolicy = props.networkPolicy ?? true;
+    if (this.networkPolicy) {
       this.policy = this.createNetworkPolicy(props);
       this.networkPolicyResource = this.policy.resource;
     }
@@ -259,9 +286,12 @@ export class RayCluster extends Construct implements IRayCluster {
     return `http://${headHost(this)}:8265`;
   }
 
-  /** Command that makes the dashboard and the job API reachable at http://localhost:8265. */
+  /**
+   * Command that makes the dashboard and the job API reachable at http://localhost:8265, past a `RayAuthProxy`. It needs rights
+   * on the pods of the namespace, which are an administrator's.
+   */
   public get portForwardCommand(): string {
-    return portForwardCommand(this);
+    return portForwardCommand(this.namespace, this.headServiceName);
   }
 
   /** Command that runs a small job, once the port is forwarded. */
@@ -269,17 +299,10 @@ export class RayCluster extends Construct implements IRayCluster {
     return jobSubmitCommand("http://localhost:8265");
   }
 
-  /**
-   * Lets somebody reach the pods over the network.
-   *
-   * @throws if the network policy is off
-   */
   public allowFrom(peer: RayNetworkPeer): void {
-    if (this.policy === undefined) {
-      throw invalid(this, "networkPolicy", "be on to let only chosen peers in", false);
-    }
+    requireNetworkPolicy(this);
     requireNetworkPeer(this, "peer", peer);
-    this.policy.allow(peer);
+    this.policy?.allow(peer);
   }
 
   /**
@@ -406,17 +429,23 @@ export class RayCluster extends Construct implements IRayCluster {
     const serviceAccountName = props.serviceAccountName ?? props.rayClusterName;
     const account = new ServiceAccountV1(this, "service-account", {
       metadata: { name: serviceAccountName, namespace: props.namespace },
-      automountServiceAccountToken: true,
+      automountServiceAccountToken: false,
       dependsOn: namespaceDependencies,
       provider,
     });
     return {
       namespace: props.namespace,
       serviceAccountName,
-      automountServiceAccountToken: true,
       namespaceDependencies,
       podDependencies: [account],
     };
+  }
+
+  /** The autoscaler has a token of its own, in its container alone. */
+  private mountTokens(props: RayClusterProps): void {
+    const needed = props.authOptions?.enableK8sTokenAuth ?? false;
+    if (!(props.automountServiceAccountToken ?? needed)) return;
+    for (const pods of [this.head, this.workers]) pods.mountServiceAccountToken();
   }
 
   private createReadiness(options: RayReadinessOptions, { tolerations }: RayGroup): RayReadiness {
@@ -472,7 +501,6 @@ export class RayCluster extends Construct implements IRayCluster {
 interface PodAccount {
   readonly namespace: string;
   readonly serviceAccountName: string;
-  readonly automountServiceAccountToken: boolean;
   readonly namespaceDependencies: ITerraformDependable[];
   readonly podDependencies: ITerraformDependable[];
 }

@@ -174,13 +174,13 @@ export class RayPlatformStack extends TerraformStack {
     this.output(
       "port_forward_command",
       "Makes the Ray dashboard and job API reachable at http://localhost:8265.",
-      this.ray.portForwardCommand,
+      (this.authProxy ?? this.ray).portForwardCommand,
     );
     this.createCallerOutputs(this.authProxy);
     this.output(
       "job_submit_command",
       "Runs a small Ray job, after the commands above.",
-      this.ray.jobSubmitCommand,
+      (this.authProxy ?? this.ray).jobSubmitCommand,
     );
     if (this.skyPilot !== undefined) {
       this.output("sky_config", "What belongs into ~/.sky/config.yaml.", this.skyPilot.skyConfig);

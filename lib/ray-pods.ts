@@ -22,18 +22,16 @@ export class RayPods {
   private readiness?: { [field: string]: any };
   private liveness?: { [field: string]: any };
   private readonly podAnnotations: { [name: string]: string } = {};
-  private needsToken = false;
+  private mountsToken = false;
   private volumeGroup?: number;
 
   /**
    * @param owner whose pods these are
    * @param group `head` or `workers`, for error messages
-   * @param accountMountsToken whether their service account lets pods mount its token
    */
   constructor(
     private readonly owner: IConstruct,
     private readonly group: string,
-    private readonly accountMountsToken: boolean = true,
   ) {}
 
   /** Containers beside the Ray container. */
@@ -76,9 +74,12 @@ export class RayPods {
     return this.liveness;
   }
 
-  /** Whether something in the pods calls the API server, and so needs the service account's token. */
+  /**
+   * True if every container of the pods has the token of their service account. Jobs run in the Ray container, so they have it
+   * too; a feature that needs a token for a container of its own gives that container a volume of its own.
+   */
   public get automountServiceAccountToken(): boolean {
-    return this.needsToken;
+    return this.mountsToken;
   }
 
   /** Annotations of the pods. */
@@ -166,22 +167,9 @@ export class RayPods {
     this.liveness = liveness;
   }
 
-  /**
-   * Has the service account's token mounted into the pods.
-   *
-   * @param reason who needs it, for the error message
-   * @throws if the service account lets no pod mount its token
-   */
-  public needServiceAccountToken(reason: string): void {
-    if (!this.accountMountsToken) {
-      throw invalid(
-        this.owner,
-        `${this.group}.identity`,
-        `have 'automountServiceAccountToken' on: ${reason}`,
-        false,
-      );
-    }
-    this.needsToken = true;
+  /** Mounts the token of the pods' service account into every container, the Ray container among them. */
+  public mountServiceAccountToken(): void {
+    this.mountsToken = true;
   }
 
   /**

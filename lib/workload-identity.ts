@@ -28,8 +28,6 @@ export interface IWorkloadIdentity extends IConstruct {
   readonly googleServiceAccountEmail?: string;
   /** The IAM member to grant roles to: `serviceAccount:...`, or `principal://...` where pods act as themselves. */
   readonly member: string;
-  /** Whether pods may mount a token of the Kubernetes service account, to call the API server with. */
-  readonly automountServiceAccountToken: boolean;
   /** What objects in the namespace wait for: the namespace itself where it is made here. */
   readonly namespaceDependencies: ITerraformDependable[];
   /** What a pod with this identity waits for: the account, its binding, and every grant made to it so far. */
@@ -51,9 +49,9 @@ export interface WorkloadIdentityOptions {
    */
   readonly createServiceAccount?: boolean;
   /**
-   * Whether pods may mount a token of the Kubernetes service account, to call the API server with. The head of a Ray cluster
-   * needs it for Ray's autoscaler and for `RayAuthProxy`; Google Cloud is reached without it. Of an existing account it says
-   * what that account says.
+   * Mount a token of the Kubernetes service account into pods whose own description says nothing about it. Pods need one only
+   * to call the API server; Google Cloud is reached without it. A `RayCluster` decides for its pods itself. Not for an existing
+   * account, which is left as it is.
    * @default true
    */
   readonly automountServiceAccountToken?: boolean;
@@ -95,7 +93,6 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
   public readonly serviceAccountName: string;
   public readonly googleServiceAccountEmail?: string;
   public readonly member: string;
-  public readonly automountServiceAccountToken: boolean;
   public readonly namespaceDependencies: ITerraformDependable[];
   private readonly awaited: ITerraformDependable[] = [];
 
@@ -112,7 +109,6 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     this.cluster = props.cluster;
     this.namespace = props.namespace;
     this.serviceAccountName = props.serviceAccountName;
-    this.automountServiceAccountToken = props.automountServiceAccountToken ?? true;
 
     if (props.googleServiceAccountId !== undefined) {
       const account = this.createGoogleServiceAccount(props.googleServiceAccountId);
@@ -133,7 +129,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
       provider: this.cluster.kubernetesProvider,
       dependencies: this.cluster.kubernetesDependencies,
     });
-    this.awaited.push(...this.useServiceAccount(props.createServiceAccount ?? true));
+    this.awaited.push(...this.useServiceAccount(props));
   }
 
   public get podDependencies(): ITerraformDependable[] {
@@ -181,17 +177,17 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     return `principal://iam.googleapis.com/${pool}/subject/ns/${this.namespace}/sa/${this.serviceAccountName}`;
   }
 
-  private useServiceAccount(create: boolean): ITerraformDependable[] {
+  private useServiceAccount(props: WorkloadIdentityProps): ITerraformDependable[] {
     const provider = this.cluster.kubernetesProvider;
     const namespace = this.namespaceDependencies;
     const metadata = { name: this.serviceAccountName, namespace: this.namespace };
     const annotations = this.googleServiceAccountEmail
       ? { "iam.gke.io/gcp-service-account": this.googleServiceAccountEmail }
       : undefined;
-    if (create) {
+    if (props.createServiceAccount ?? true) {
       const account = new ServiceAccountV1(this, "service-account", {
         metadata: { ...metadata, annotations },
-        automountServiceAccountToken: this.automountServiceAccountToken,
+        automountServiceAccountToken: props.automountServiceAccountToken ?? true,
         dependsOn: namespace,
         provider,
       });

@@ -32,7 +32,7 @@ const GROUPED = ["google_project_service", "google_storage_bucket_iam_member"];
 
 /** What the constructs of the default stack are for. */
 const CONSTRUCTS: Readonly<Record<string, string>> = {
-  auth: "job submitters",
+  auth: "RayAuthProxy",
   sky: "SkyPilot's accounts",
 };
 

@@ -12,7 +12,7 @@ import { Graph } from "./support/graph";
 import { bucketAccess, emptyStack, existingCluster, rayCluster, standardCluster } from "./support/stacks";
 import { Template } from "./support/template";
 
-const group = { groupName: "cpu", cpu: 1, memoryGiB: 4, maxReplicas: 1 };
+const group = { groupName: "cpu", cpu: 1, memoryGiB: 4, minReplicas: 1, maxReplicas: 1 };
 
 /** A Ray cluster of a head and a worker group, whose identity may use a bucket. */
 function withBucket(

@@ -111,9 +111,12 @@ test("a construct imported by its own path loads only its own provider classes",
     "lib/ray-auth-proxy": [
       "kubernetes/cluster-role-binding-v1",
       "kubernetes/config-map-v1",
+      "kubernetes/namespace-v1",
+      "kubernetes/pod-disruption-budget-v1",
       "kubernetes/role-binding-v1",
       "kubernetes/role-v1",
       "kubernetes/service-account-v1",
+      "kubernetes/service-v1",
     ],
     "lib/skypilot-service-account": [
       "helm/release",

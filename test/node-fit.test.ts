@@ -4,6 +4,7 @@ import {
   GkeTaintEffect,
   KubeRayOperator,
   RayAuthProxy,
+  RayAuthProxyPlacement,
   RayCluster,
   RayClusterProps,
   RayGroup,
@@ -78,12 +79,12 @@ test("what the pods hold besides Ray counts: the autoscaler, the proxy, the side
   expect(placed([small], { head: fits, workerGroups: [group] })).not.toThrow();
 
   const withAll = placed([small], { head: fits, workerGroups: [group] }, (ray) => {
-    new RayAuthProxy(ray, "auth", { rayCluster: ray });
+    new RayAuthProxy(ray, "auth", { rayCluster: ray, placement: RayAuthProxyPlacement.HEAD_SIDECAR });
     ray.mountBucket(bucketOf(ray), "/data");
     ray.head.addContainer({ name: "sidecar", resources: { requests: { cpu: "250m", memory: "512Mi" } } });
   });
   expect(withAll).toThrow(
-    `'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 4.15 (at stack/ray)`,
+    `'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 4.2 (at stack/ray)`,
   );
 });
 

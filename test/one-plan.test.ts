@@ -59,8 +59,6 @@ describe("the default stack", () => {
       "google_project_iam_member",
       "google_service_account_iam_member",
       "google_storage_bucket_iam_member",
-      "kubernetes_cluster_role_binding_v1",
-      "kubernetes_config_map_v1",
       "kubernetes_job_v1",
       "kubernetes_namespace_v1",
       "kubernetes_network_policy_v1",

@@ -1,5 +1,5 @@
 import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
-import { TerraformResource, TerraformVariable, Testing } from "cdktf";
+import { TerraformVariable, Testing } from "cdktf";
 import {
   KubeRayOperator,
   RayAuthMode,
@@ -7,83 +7,31 @@ import {
   RayAuthProxyProps,
   RayAuthResource,
   RayCluster,
-  RayClusterProps,
   RbacSubject,
-  WorkloadIdentity,
 } from "../lib";
 import { Graph } from "./support/graph";
-import { emptyStack, existingCluster, rayCluster, standardCluster } from "./support/stacks";
+import { authProxy, emptyStack, existingCluster, rayCluster, standardCluster } from "./support/stacks";
 import { Template } from "./support/template";
 
 const workerGroup = { groupName: "cpu", cpu: 2, memoryGiB: 8, maxReplicas: 3 };
 
-function proxied(
-  props: Partial<RayAuthProxyProps> = {},
-  rayProps: Partial<RayClusterProps> = {},
-  kuberayVersion = "1.6.2",
-) {
-  const { stack, ray } = rayCluster(rayProps, kuberayVersion);
-  const proxy = new RayAuthProxy(stack, "auth", { rayCluster: ray, ...props });
-  return { stack, ray, proxy };
-}
-
-function headOf(
-  props: Partial<RayAuthProxyProps> = {},
-  rayProps: Partial<RayClusterProps> = {},
-  version?: string,
-) {
-  const { spec } = Template.of(proxied(props, rayProps, version).stack).rayCluster();
-  return spec.headGroupSpec;
+/** Rights at the proxy are in Ray's namespace, those to forward its port in the proxy's. */
+function isInRaysNamespace({ metadata }: any): boolean {
+  return metadata.namespace === "ray";
 }
 
 function bindingsOf(grant: (proxy: RayAuthProxy) => void, props: Partial<RayAuthProxyProps> = {}) {
-  const { stack, proxy } = proxied(props);
+  const { stack, proxy } = authProxy(props);
   grant(proxy);
   const template = Template.of(stack);
   return {
-    roles: template.resources("kubernetes_role_v1"),
-    bindings: template.resources("kubernetes_role_binding_v1"),
+    roles: template.resources("kubernetes_role_v1").filter(isInRaysNamespace),
+    bindings: template.resources("kubernetes_role_binding_v1").filter(isInRaysNamespace),
   };
 }
 
-test("the proxy is a native sidecar of the head, and Ray listens where only the proxy reaches it", () => {
-  const head = headOf();
-  const { spec } = head.template;
-
-  expect(head.rayStartParams).toEqual({ "dashboard-host": "127.0.0.1", "dashboard-port": "8443" });
-  expect(spec.initContainers).toEqual([
-    {
-      name: "kube-rbac-proxy",
-      image: "quay.io/brancz/kube-rbac-proxy:v0.22.1",
-      restartPolicy: "Always",
-      args: [
-        "--insecure-listen-address=0.0.0.0:8265",
-        "--upstream=http://127.0.0.1:8443/",
-        "--config-file=/etc/kube-rbac-proxy/config-file.yaml",
-        "--kube-api-qps=100",
-        "--kube-api-burst=200",
-      ],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "100m", memory: "128Mi" } },
-      readinessProbe: { tcpSocket: { port: 8265 } },
-      securityContext: {
-        allowPrivilegeEscalation: false,
-        capabilities: { drop: ["ALL"] },
-        readOnlyRootFilesystem: true,
-        runAsNonRoot: true,
-        runAsUser: 65532,
-        seccompProfile: { type: "RuntimeDefault" },
-      },
-      volumeMounts: [{ name: "kube-rbac-proxy-config", mountPath: "/etc/kube-rbac-proxy", readOnly: true }],
-    },
-  ]);
-  expect(spec.automountServiceAccountToken).toBe(true);
-  expect(spec.containers).toHaveLength(1);
-  expect(spec.containers[0].ports).toContainEqual({ containerPort: 8265, name: "dashboard" });
-  expect(spec.containers[0]).not.toHaveProperty("readinessProbe");
-});
-
 test("the proxy asks for rights on the dashboard of this Ray cluster alone", () => {
-  const { stack, proxy } = proxied();
+  const { stack, proxy } = authProxy();
   const config = Template.of(stack).resource("kubernetes_config_map_v1");
 
   expect(config.data["config-file.yaml"]).toBe(
@@ -101,21 +49,9 @@ test("the proxy asks for rights on the dashboard of this Ray cluster alone", () 
   );
   expect(config).toMatchObject({
     immutable: true,
-    metadata: { name: proxy.configMapName, namespace: "ray" },
+    metadata: { name: proxy.configMapName, namespace: "ray-auth" },
   });
   expect(proxy.configuration).toBe(config.data["config-file.yaml"]);
-});
-
-test("another configuration has another name, so that it reaches the pod", () => {
-  const volumeOf = (props: Partial<RayAuthProxyProps>) => headOf(props).template.spec.volumes[0];
-  const first = volumeOf({});
-  const second = volumeOf({ authorizeOn: RayAuthResource.RAY_CLUSTER });
-
-  expect(first).toEqual({
-    name: "kube-rbac-proxy-config",
-    configMap: { name: expect.stringMatching(/^raycluster-mini-kube-rbac-proxy-[0-9a-f]{6}$/) },
-  });
-  expect(second.configMap.name).not.toBe(first.configMap.name);
 });
 
 test("a namespace that Terraform knows later is hashed by Terraform", () => {
@@ -134,61 +70,27 @@ test("a namespace that Terraform knows later is hashed by Terraform", () => {
   expect(template.resource("kubernetes_config_map_v1").metadata.name).toMatch(
     /^raycluster-mini-kube-rbac-proxy-\$\{substr\(sha256\(/,
   );
-  expect(template.resource("kubernetes_role_binding_v1").metadata.name).toBe(
-    "ray:raycluster-mini:view:serviceaccount:${var.namespace}:viewer",
-  );
-});
-
-test("the head's account may ask the API server about callers, under a name that holds the namespace", () => {
-  expect(Template.of(proxied().stack).resource("kubernetes_cluster_role_binding_v1")).toMatchObject({
-    metadata: { name: "ray-auth-proxy:ray:raycluster-mini" },
-    role_ref: { kind: "ClusterRole", name: "system:auth-delegator" },
-    subject: [{ kind: "ServiceAccount", name: "raycluster-mini", namespace: "ray" }],
-  });
+  expect(template.resources("kubernetes_role_binding_v1").map(({ metadata }) => metadata)).toEqual([
+    {
+      name: "ray:raycluster-mini:connect:serviceaccount:${var.namespace}:viewer",
+      namespace: "${var.namespace}-auth",
+    },
+    {
+      name: "ray:raycluster-mini:view:serviceaccount:${var.namespace}:viewer",
+      namespace: "${var.namespace}",
+    },
+  ]);
 });
 
 test("workers get none of it but that Ray does not authenticate", () => {
   const plain = Template.of(rayCluster({ workerGroups: [workerGroup] }, "1.6.2").stack).rayCluster();
-  const { stack } = proxied({}, { workerGroups: [workerGroup] });
+  const { stack } = authProxy({}, { workerGroups: [workerGroup] });
   const behind = Template.of(stack).rayCluster();
 
   expect(behind.spec.workerGroupSpecs).toEqual(plain.spec.workerGroupSpecs);
   expect(behind.spec.workerGroupSpecs[0].template.spec.containers[0].env).toEqual([
     { name: "RAY_AUTH_MODE", value: "disabled" },
   ]);
-});
-
-test("a certificate makes the proxy answer by HTTPS", () => {
-  const { stack, proxy } = proxied({ tlsSecretName: "ray-tls", image: "example/proxy:1" });
-  const { spec } = Template.of(stack).rayCluster().spec.headGroupSpec.template;
-
-  expect(spec.initContainers[0]).toMatchObject({
-    image: "example/proxy:1",
-    args: [
-      "--secure-listen-address=0.0.0.0:8265",
-      "--tls-cert-file=/etc/kube-rbac-proxy-tls/tls.crt",
-      "--tls-private-key-file=/etc/kube-rbac-proxy-tls/tls.key",
-      "--proxy-endpoints-port=8643",
-      "--upstream=http://127.0.0.1:8443/",
-      "--config-file=/etc/kube-rbac-proxy/config-file.yaml",
-      "--kube-api-qps=100",
-      "--kube-api-burst=200",
-    ],
-  });
-  expect(spec.initContainers[0].readinessProbe).toEqual({
-    httpGet: { path: "/healthz", port: 8643, scheme: "HTTPS" },
-  });
-  expect(spec.initContainers[0].volumeMounts).toContainEqual({
-    name: "kube-rbac-proxy-tls",
-    mountPath: "/etc/kube-rbac-proxy-tls",
-    readOnly: true,
-  });
-  expect(spec.volumes).toContainEqual({ name: "kube-rbac-proxy-tls", secret: { secretName: "ray-tls" } });
-  expect(proxy.address).toBe("https://localhost:8265");
-  expect(proxy.dashboardUrl).toBe("https://raycluster-mini-head-svc.ray.svc.cluster.local:8265");
-  expect(proxy.jobSubmitCommand).toMatch(
-    /^ray job submit --address https:\/\/localhost:8265 --verify ca\.crt -- /,
-  );
 });
 
 describe("grants", () => {
@@ -292,7 +194,7 @@ describe("grants", () => {
   });
 
   test("to a submitter that is made here need one name", () => {
-    const { stack, proxy } = proxied({ submitterServiceAccountName: "ray-user" });
+    const { stack, proxy } = authProxy({ submitterServiceAccountName: "ray-user" });
     const template = Template.of(stack);
     const accounts = template.resources("kubernetes_service_account_v1");
 
@@ -302,18 +204,19 @@ describe("grants", () => {
         automount_service_account_token: false,
       }),
     );
-    expect(template.resource("kubernetes_role_binding_v1").metadata.name).toBe(
+    expect(template.resources("kubernetes_role_binding_v1").map(({ metadata }) => metadata.name)).toEqual([
+      "ray:raycluster-mini:connect:serviceaccount:ray:ray-user",
       "ray:raycluster-mini:submit:serviceaccount:ray:ray-user",
-    );
+    ]);
     expect(proxy.submitter).toEqual(RbacSubject.serviceAccount("ray-user", "ray"));
   });
 });
 
 test("the commands are those that the user runs, for a service account and for a Google identity", () => {
-  const { proxy } = proxied();
+  const { proxy } = authProxy();
 
   expect(proxy.portForwardCommand).toBe(
-    "kubectl port-forward --namespace ray service/raycluster-mini-head-svc 8265:8265",
+    "kubectl port-forward --namespace ray-auth service/raycluster-mini-proxy 8265:8265",
   );
   expect(proxy.jobHeadersCommand(RbacSubject.serviceAccount("ray-user", "ray"))).toBe(
     'export RAY_JOB_HEADERS="{\\"Authorization\\": \\"Bearer $(kubectl create token ray-user --namespace ray --duration=1h)\\"}"',
@@ -324,42 +227,6 @@ test("the commands are those that the user runs, for a service account and for a
   expect(proxy.jobSubmitCommand).toBe(
     'ray job submit --address http://localhost:8265 -- python -c "import ray; ray.init(); print(ray.cluster_resources())"',
   );
-});
-
-describe("probes", () => {
-  test.each(["1.5.1", "1.3.0"])(
-    "with KubeRay %s are ours, because the operator's ask port 8265",
-    (version) => {
-      const [container] = headOf({}, {}, version).template.spec.containers;
-      const check = { httpGet: { path: "/api/healthz", port: 52365 } };
-      const times = { periodSeconds: 5, successThreshold: 1, timeoutSeconds: 2 };
-
-      expect(container.readinessProbe).toEqual({
-        ...check,
-        ...times,
-        initialDelaySeconds: 10,
-        failureThreshold: 10,
-      });
-      expect(container.livenessProbe).toEqual({
-        ...check,
-        ...times,
-        initialDelaySeconds: 30,
-        failureThreshold: 120,
-      });
-    },
-  );
-
-  test("with an unknown operator and an old Ray ask Ray by wget on the moved port", () => {
-    const { stack, ray } = rayCluster({ rayVersion: "2.46.0" });
-    new RayAuthProxy(stack, "auth", { rayCluster: ray });
-    const { spec } = Template.of(stack).rayCluster().spec.headGroupSpec.template;
-
-    expect(spec.containers[0].livenessProbe.exec.command).toEqual([
-      "bash",
-      "-c",
-      "wget --timeout 2 -q -O- http://localhost:52365/api/local_raylet_healthz | grep success && wget --timeout 2 -q -O- http://localhost:8443/api/gcs_healthz | grep success",
-    ]);
-  });
 });
 
 describe("order", () => {
@@ -375,12 +242,12 @@ describe("order", () => {
   const graph = Graph.of(stack);
   const release = graph.addressesOfType("helm_release");
 
-  test.each([
-    "kubernetes_config_map_v1",
-    "kubernetes_cluster_role_binding_v1",
-    "kubernetes_network_policy_v1",
-  ])("the Ray cluster waits for the %s", (type) => {
-    expect(graph.dependsOn(release, graph.addressesOfType(type))).toBe(true);
+  test("the Ray cluster waits for the network policy, which lets in the proxy", () => {
+    expect(graph.dependsOn(release, graph.addressesOfType("kubernetes_network_policy_v1"))).toBe(true);
+  });
+
+  test("the Ray cluster does not wait for the proxy", () => {
+    expect(graph.dependsOn(release, graph.addressesOfType("kubernetes_deployment_v1"))).toBe(false);
   });
 
   test("the Ray cluster does not wait for users, nor users for the Ray cluster", () => {
@@ -393,11 +260,13 @@ describe("order", () => {
   });
 
   test("a binding is made after the namespace and after its role", () => {
-    const [binding] = graph.addressesOfType("kubernetes_role_binding_v1");
-    const namespace = graph.addresses().filter((address) => /kubernetes_namespace_v1.*-ray_/.test(address));
+    const [binding] = graph.addresses().filter((address) => /role_binding_v1.auth_submit/.test(address));
+    const [namespace, role] = [/kubernetes_namespace_v1.*-ray_/, /kubernetes_role_v1.auth_submit/].map(
+      (wanted) => graph.addresses().filter((address) => wanted.test(address)),
+    );
 
     expect(graph.dependsOn(binding, namespace)).toBe(true);
-    expect(graph.dependsOn(binding, graph.addressesOfType("kubernetes_role_v1"))).toBe(true);
+    expect(graph.dependsOn(binding, role)).toBe(true);
   });
 });
 
@@ -428,61 +297,14 @@ test("two clusters in one namespace and one in another share no name", () => {
     ),
   );
 
-  expect(names.length).toBeGreaterThan(15);
+  expect(names.length).toBeGreaterThan(30);
   expect(new Set(names).size).toBe(names.length);
-});
-
-test("for a Ray cluster that is deployed by other means everything is plain data", () => {
-  const stack = emptyStack();
-  const ray = RayCluster.fromRayClusterAttributes(stack, "ray", {
-    cluster: existingCluster(stack),
-    namespace: "team",
-    rayClusterName: "theirs",
-    headServiceAccountName: "theirs",
-  });
-  const proxy = new RayAuthProxy(stack, "auth", { rayCluster: ray });
-  const { head, workers } = ray;
-
-  expect(head.initContainers.map(({ name }) => name)).toEqual(["kube-rbac-proxy"]);
-  expect(head.volumes).toEqual([
-    { name: "kube-rbac-proxy-config", configMap: { name: proxy.configMapName } },
-  ]);
-  expect(head.rayStartParams).toEqual({ "dashboard-host": "127.0.0.1", "dashboard-port": "8443" });
-  expect(head.env).toEqual({ RAY_AUTH_MODE: "disabled" });
-  expect(workers.env).toEqual({ RAY_AUTH_MODE: "disabled" });
-  expect(head.automountServiceAccountToken).toBe(true);
-  expect(head.readinessProbe).toHaveProperty("exec");
-  expect(head.livenessProbe).toHaveProperty("exec");
-  expect(workers.initContainers).toEqual([]);
-  const waitedFor = head.dependencies.map((dependency) => (dependency as TerraformResource).node.path);
-  expect(waitedFor).toEqual(["stack/auth/config", "stack/auth/auth-delegator"]);
 });
 
 describe("refuses", () => {
   test("a Ray cluster that authenticates callers itself", () => {
-    expect(() => proxied({}, { authOptions: { mode: RayAuthMode.TOKEN } })).toThrow(
+    expect(() => authProxy({}, { authOptions: { mode: RayAuthMode.TOKEN } })).toThrow(
       "'rayCluster' must not have 'authOptions' (stack/ray has): the proxy takes the caller's token off, so Ray would refuse every call. Use either the proxy or Ray's own authentication (at stack/auth)",
-    );
-  });
-
-  test("a head whose service account mounts no token", () => {
-    const stack = emptyStack();
-    const cluster = existingCluster(stack);
-    const identity = new WorkloadIdentity(stack, "identity", {
-      cluster,
-      namespace: "ray",
-      serviceAccountName: "my-ksa",
-      automountServiceAccountToken: false,
-    });
-    const ray = new RayCluster(stack, "ray", {
-      operator: KubeRayOperator.existing(stack, "operator", { cluster }),
-      rayClusterName: "raycluster-mini",
-      identity,
-      head: { cpu: 2, memoryGiB: 8 },
-    });
-
-    expect(() => new RayAuthProxy(stack, "auth", { rayCluster: ray })).toThrow(
-      "'head.identity' must have 'automountServiceAccountToken' on: RayAuthProxy asks the API server with it, got false (at stack/ray)",
     );
   });
 
@@ -536,7 +358,7 @@ describe("refuses", () => {
   });
 
   test("the head's own account as the submitter", () => {
-    expect(() => proxied({ submitterServiceAccountName: "raycluster-mini" })).toThrow(
+    expect(() => authProxy({ submitterServiceAccountName: "raycluster-mini" })).toThrow(
       `'submitterServiceAccountName' must not be the head's own account, which jobs have already, got "raycluster-mini" (at stack/auth)`,
     );
   });
@@ -546,15 +368,7 @@ describe("refuses", () => {
     ["tlsSecretName", "tls_secret", "be a DNS subdomain"],
     ["image", "two words", "be the name of an image"],
   ])("a bad %s", (property, value, requirement) => {
-    expect(() => proxied({ [property]: value })).toThrow(`'${property}' must ${requirement}`);
-    expect(() => proxied({ [property]: value })).toThrow(`got "${value}" (at stack/auth)`);
-  });
-
-  test("a user's own setting of what the proxy sets", () => {
-    const head = { cpu: 2, memoryGiB: 8, rayStartParams: { "dashboard-port": "9000" } };
-
-    expect(() => headOf({}, { head })).toThrow(
-      `'head.rayStartParams.dashboard-port' must be left to the construct that sets "8443", got "9000" (at stack/ray)`,
-    );
+    expect(() => authProxy({ [property]: value })).toThrow(`'${property}' must ${requirement}`);
+    expect(() => authProxy({ [property]: value })).toThrow(`got "${value}" (at stack/auth)`);
   });
 });

@@ -62,6 +62,7 @@ test("every pod meets the restricted Pod Security Standard and says how Ray auth
   expect(spec.autoscalerOptions).toEqual({
     env: [{ name: "RAY_AUTH_MODE", value: "disabled" }],
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+    volumeMounts: [expect.objectContaining({ name: "autoscaler-token" })],
   });
 });
 
@@ -277,7 +278,7 @@ describe("what features add", () => {
 
     for (const group of [spec.headGroupSpec, ...spec.workerGroupSpecs]) {
       const pod = group.template.spec;
-      expect(pod.volumes).toEqual([{ name: "data", emptyDir: {} }]);
+      expect(pod.volumes).toContainEqual({ name: "data", emptyDir: {} });
       expect(pod.containers[0].volumeMounts).toEqual([{ name: "data", mountPath: "/data" }]);
       expect(pod.containers[0].env).toContainEqual({ name: "DATA", value: "/data" });
     }

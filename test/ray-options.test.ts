@@ -31,6 +31,7 @@ describe("the autoscaler", () => {
 
     expect(specOf({ workerGroups, autoscalerOptions }, "1.6.2").autoscalerOptions).toEqual({
       env: [{ name: "RAY_AUTH_MODE", value: "disabled" }],
+      volumeMounts: [expect.objectContaining({ name: "autoscaler-token" })],
       version: "v2",
       idleTimeoutSeconds: 300,
       upscalingMode: "Conservative",

@@ -35,22 +35,29 @@ test("the platform's resources keep their addresses, because a new address repla
     "kubernetes_cluster_role_binding_v1.sky_cluster-binding_0D0DB02B",
     "kubernetes_cluster_role_v1.sky_cluster-role_47C41655",
     "kubernetes_config_map_v1.auth_config_9E97CD33",
+    "kubernetes_deployment_v1.auth_proxy_deployment_97539B79",
     "kubernetes_job_v1.operator_gate_3592A613",
+    "kubernetes_namespace_v1.namespaces_cluster-ray-auth_51376C49",
     "kubernetes_namespace_v1.namespaces_cluster-ray-operator-addon-6613f18b_15EEA610",
     "kubernetes_namespace_v1.namespaces_cluster-ray_F83B1975",
     "kubernetes_namespace_v1.namespaces_cluster-sky-launcher_E76ABAC4",
     "kubernetes_namespace_v1.namespaces_cluster-sky_AE7E7636",
     "kubernetes_network_policy_v1.ray_network-policy_F6006E8F",
+    "kubernetes_pod_disruption_budget_v1.auth_proxy_disruption-budget_802B31E3",
+    "kubernetes_role_binding_v1.auth_proxy_connect-serviceaccountrayray-user_F3084055",
     "kubernetes_role_binding_v1.auth_submit-serviceaccountrayray-user_B2752D8E",
     "kubernetes_role_binding_v1.sky_launcher-binding_0DC5BAEA",
     "kubernetes_role_binding_v1.sky_workload-binding_2DC83068",
+    "kubernetes_role_v1.auth_proxy_connect-role_60E77884",
     "kubernetes_role_v1.auth_submit-role_5D3559FD",
     "kubernetes_role_v1.sky_launcher-role_905B8CBA",
     "kubernetes_role_v1.sky_workload-role_41C8298F",
+    "kubernetes_service_account_v1.auth_proxy_service-account_459E0FAF",
     "kubernetes_service_account_v1.auth_submitter_5F1C10B1",
     "kubernetes_service_account_v1.bucket_identity_service-account_BF65BADE",
     "kubernetes_service_account_v1.sky_launcher_FAD90FCA",
     "kubernetes_service_account_v1.sky_workload_C766AC4D",
+    "kubernetes_service_v1.auth_proxy_service_10BBF602",
   ]);
 });
 
@@ -87,7 +94,7 @@ test("the outputs say how to go on", () => {
     },
     port_forward_command: {
       description: "Makes the Ray dashboard and job API reachable at http://localhost:8265.",
-      value: "kubectl port-forward --namespace ray service/raycluster-mini-head-svc 8265:8265",
+      value: "kubectl port-forward --namespace ray-auth service/raycluster-mini-proxy 8265:8265",
     },
     sky_config: {
       description: "What belongs into ~/.sky/config.yaml.",
@@ -117,8 +124,14 @@ test("SkyPilot is left out by one setting, and launches where another says", () 
       .sort();
   const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack", { skyPilot: false }));
 
-  expect(namespaces({ skyPilot: false })).toEqual(["ray", GATE_NAMESPACE]);
-  expect(namespaces({ skyPilotNamespace: "team" })).toEqual(["ray", GATE_NAMESPACE, "team", "team-launcher"]);
+  expect(namespaces({ skyPilot: false })).toEqual(["ray", "ray-auth", GATE_NAMESPACE]);
+  expect(namespaces({ skyPilotNamespace: "team" })).toEqual([
+    "ray",
+    "ray-auth",
+    GATE_NAMESPACE,
+    "team",
+    "team-launcher",
+  ]);
   expect(JSON.stringify(json.resource)).not.toContain("skypilot");
   expect(json.output).not.toHaveProperty("sky_config");
 });
@@ -156,7 +169,7 @@ test("a stack for a remote runner names no path of the machine that synthesized 
 
   expect(text).toMatch(/"cloud": \{\s*"organization": "example"/);
   expect(text).not.toContain(process.cwd());
-  expect(text).not.toMatch(/"path": "\/(?!\/)/);
+  expect(text).not.toMatch(/"path": "\/(?!\/|healthz")/);
 });
 
 test("the bucket is a folder of every pod where it is asked for, and the driver for that is on only then", () => {

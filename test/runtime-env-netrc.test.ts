@@ -31,9 +31,10 @@ test("an existing Secret is mounted into the head and every worker group, for Ra
   expect(groups).toHaveLength(3);
   for (const { template } of groups) {
     const pod = template.spec;
-    expect(pod.volumes).toEqual([
-      { name: "netrc-kuberay", secret: { secretName: "netrc-secret", defaultMode: 0o440 } },
-    ]);
+    expect(pod.volumes).toContainEqual({
+      name: "netrc-kuberay",
+      secret: { secretName: "netrc-secret", defaultMode: 0o440 },
+    });
     expect(pod.containers[0].volumeMounts).toEqual([
       { name: "netrc-kuberay", mountPath: "/home/ray/netrcvolume", readOnly: true },
     ]);

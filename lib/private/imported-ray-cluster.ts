@@ -3,8 +3,11 @@ import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import type { RayAuthOptions } from "../ray-auth-options";
 import type { IRayCluster, RayClusterAttributes } from "../ray-cluster";
+import { RayNetworkPeer } from "../ray-network-peer";
 import { RayPods } from "../ray-pods";
+import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./operator-peers";
 import { refuseOperatorsRoleName } from "./operator-role";
+import { RayNetworkPolicy, requireNetworkPeer, requireNetworkPolicy } from "./ray-network-policy";
 import {
   DNS_LABEL,
   DNS_SUBDOMAIN,
@@ -24,8 +27,11 @@ export class ImportedRayCluster extends Construct implements IRayCluster {
   public readonly rayVersion?: string;
   public readonly authOptions?: RayAuthOptions;
   public readonly namespaceDependencies: ITerraformDependable[];
+  public readonly networkPolicy: boolean;
   public readonly head = new RayPods(this, "head");
   public readonly workers = new RayPods(this, "workers");
+  private readonly operatorPeer: RayNetworkPeer;
+  private policy?: RayNetworkPolicy;
 
   constructor(scope: Construct, id: string, attributes: RayClusterAttributes) {
     super(scope, id);
@@ -41,8 +47,32 @@ export class ImportedRayCluster extends Construct implements IRayCluster {
     this.kuberayVersion = attributes.kuberayVersion;
     this.rayVersion = attributes.rayVersion;
     this.authOptions = attributes.authOptions;
+    this.networkPolicy = attributes.networkPolicy ?? true;
+    this.operatorPeer =
+      attributes.operatorNetworkPeer ??
+      (this.cluster.rayOperatorAddon ? ADDON_OPERATOR_PEER : chartOperatorPeer());
+    requireNetworkPeer(this, "operatorNetworkPeer", this.operatorPeer);
     refuseOperatorsRoleName(this);
     this.namespaceDependencies =
       attributes.namespaceDependencies ?? attributes.cluster.kubernetesDependencies;
+  }
+  public allowFrom(peer: RayNetworkPeer): void {
+    requireNetworkPolicy(this);
+    requireNetworkPeer(this, "peer", peer);
+    this.policy ??= this.createNetworkPolicy();
+    this.policy.allow(peer);
+  }
+
+  private createNetworkPolicy(): RayNetworkPolicy {
+    const policy = new RayNetworkPolicy(this, "network-policy", {
+      cluster: this.cluster,
+      namespace: this.namespace,
+      rayClusterName: this.rayClusterName,
+      operatorPeer: this.operatorPeer,
+      peers: [],
+      dependencies: this.namespaceDependencies,
+    });
+    this.head.addDependency(policy.resource);
+    return policy;
   }
 }

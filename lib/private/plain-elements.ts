@@ -10,7 +10,10 @@ export interface PlainAttributes {
 }
 
 /** Attributes that are maps: their keys are the user's words, and HCL writes them otherwise than blocks. */
-const MAPS = ["labels", "limits", "requests", "resource_labels"];
+const MAPS = ["labels", "limits", "match_labels", "node_selector", "requests", "resource_labels"];
+
+/** A capital letter, or several that are one word, such as the API in `downwardAPI`. */
+const WORD_STARTS = /[A-Z]+(?![a-z])|[A-Z]/g;
 
 /** A resource without its class from the provider package, for classes so large that loading one costs a tenth of a synth. */
 export class PlainResource extends TerraformResource {
@@ -56,7 +59,7 @@ function terraformAttributes(attributes: PlainAttributes): PlainAttributes {
   const given = Object.entries(attributes).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
     given.map(([name, value]) => {
-      const terraformName = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      const terraformName = name.replace(WORD_STARTS, (start) => `_${start.toLowerCase()}`);
       return [terraformName, MAPS.includes(terraformName) ? value : terraformValue(value)];
     }),
   );

@@ -16,6 +16,7 @@ import {
   requireAtLeast,
   requireInteger,
   requireName,
+  requirePositive,
 } from "./validation";
 import { DEFAULT_RAY_VERSION } from "./versions";
 
@@ -57,6 +58,11 @@ export function requireRayClusterProps(scope: IConstruct, props: RayClusterProps
       rayVersion,
     });
   }
+  if (props.authOptions?.enableK8sTokenAuth && props.automountServiceAccountToken === false) {
+    const rule =
+      "not be false with 'authOptions.enableK8sTokenAuth': every Ray pod asks the API server who is calling";
+    throw invalid(scope, "automountServiceAccountToken", rule, false);
+  }
   props.networkPeers?.forEach((peer, index) => requireNetworkPeer(scope, `networkPeers[${index}]`, peer));
   if (props.networkPolicy === false && props.networkPeers !== undefined) {
     throw invalid(scope, "networkPeers", "not be given with 'networkPolicy' off: then everybody is let in");
@@ -81,8 +87,7 @@ export function requireAutoscalerAccount(scope: IConstruct, name: string): void 
 }
 
 function requireGroup(scope: IConstruct, path: string, group: RayGroup, props: RayClusterProps): void {
-  if (!(group.cpu > 0) && !Token.isUnresolved(group.cpu))
-    throw invalid(scope, `${path}.cpu`, "be more than 0", group.cpu);
+  requirePositive(scope, `${path}.cpu`, group.cpu);
   requireAtLeast(scope, `${path}.memoryGiB`, group.memoryGiB, LEAST_MEMORY_GIB);
   requireName(scope, `${path}.priorityClassName`, group.priorityClassName, DNS_SUBDOMAIN);
   requireRayResources(scope, path, group);

@@ -9,14 +9,19 @@ export function headServiceName({ rayClusterName }: NamedRayCluster): string {
   return `${rayClusterName}-head-svc`;
 }
 
-/** The head's service, as every pod of the cluster finds it. */
-export function headHost(rayCluster: NamedRayCluster): string {
-  return `${headServiceName(rayCluster)}.${rayCluster.namespace}.svc.cluster.local`;
+/** A Service, as every pod of the cluster finds it. */
+export function serviceHost(namespace: string, serviceName: string): string {
+  return `${serviceName}.${namespace}.svc.cluster.local`;
 }
 
-/** Makes the dashboard and the job API reachable on port 8265 of the caller's machine. */
-export function portForwardCommand(rayCluster: NamedRayCluster): string {
-  return `kubectl port-forward --namespace ${rayCluster.namespace} service/${headServiceName(rayCluster)} 8265:8265`;
+/** The head's Service, as every pod of the cluster finds it. */
+export function headHost(rayCluster: NamedRayCluster): string {
+  return serviceHost(rayCluster.namespace, headServiceName(rayCluster));
+}
+
+/** Makes a Service's dashboard and job API reachable on port 8265 of the caller's machine. */
+export function portForwardCommand(namespace: string, serviceName: string): string {
+  return `kubectl port-forward --namespace ${namespace} service/${serviceName} 8265:8265`;
 }
 
 /** Runs a small job on the Ray cluster whose job API is at `address`, which options may follow. */

@@ -6,6 +6,7 @@ import type { RayGroup, RayWorkerGroup } from "../ray-groups";
 import type { RayPods } from "../ray-pods";
 import { hostsOfReplica, nodeNeeds } from "./accelerators";
 import { autoscalerOptionsOf, gcsFaultToleranceOptionsOf } from "./ray-options";
+import { tokenMount, tokenVolume } from "./service-account-token";
 import { authMode, compact, podTemplate, startParams } from "./ray-pod-template";
 
 /** Ports of the head. The operator finds the dashboard by the name `dashboard`. */
@@ -14,6 +15,9 @@ const HEAD_PORTS = [
   { containerPort: 8265, name: "dashboard" },
   { containerPort: 10001, name: "client" },
 ];
+
+/** Volume with the autoscaler's token of Kubernetes. */
+const AUTOSCALER_TOKEN = "autoscaler-token";
 
 /** What KubeRay calls the head's group in the label of its pods. */
 const HEAD_GROUP = "headgroup";
@@ -83,7 +87,11 @@ function headGroupSpec(input: RayManifestInput) {
       containerName: "ray-head",
       serviceAccountName: input.headServiceAccountName,
       ports: HEAD_PORTS,
-      terminationGracePeriodSeconds: input.enableInTreeAutoscaling ? HEAD_GRACE_SECONDS : undefined,
+      ...(input.enableInTreeAutoscaling && {
+        terminationGracePeriodSeconds: HEAD_GRACE_SECONDS,
+        // In the container of the autoscaler alone, which jobs cannot enter.
+        volumes: [tokenVolume(AUTOSCALER_TOKEN)],
+      }),
     }),
   };
 }
@@ -115,6 +123,7 @@ function autoscalerOptions(input: RayManifestInput) {
   return compact({
     ...autoscalerOptionsOf(input.autoscalerOptions),
     env: mode === undefined ? undefined : [{ name: "RAY_AUTH_MODE", value: mode }],
+    volumeMounts: [tokenMount(AUTOSCALER_TOKEN)],
   });
 }
 

@@ -2,6 +2,7 @@ import { NetworkPolicyV1, NetworkPolicyV1Spec } from "@cdktf/provider-kubernetes
 import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import type { IRayCluster } from "../ray-cluster";
 import { RayNetworkPeer } from "../ray-network-peer";
 import { CIDR_BLOCK, DNS_LABEL, invalid, requireInteger, requireName } from "./validation";
 
@@ -54,6 +55,12 @@ export class RayNetworkPolicy {
       ],
     };
   }
+}
+
+/** @throws if the network policy of a Ray cluster is not made by this library */
+export function requireNetworkPolicy(rayCluster: IRayCluster): void {
+  if (rayCluster.networkPolicy) return;
+  throw invalid(rayCluster, "networkPolicy", "be on to let only chosen peers in", false);
 }
 
 /** @throws if the peer names both pods and an address range, or neither a port nor a name that can be */

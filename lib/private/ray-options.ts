@@ -6,7 +6,7 @@ import type { RayGcsFaultToleranceOptions, RaySecretKey } from "../ray-gcs-fault
 import type { NodeResources } from "./machine-types";
 import { cpuQuantity, memoryQuantity } from "./quantities";
 import { CONTAINER_SECURITY_CONTEXT } from "./security-context";
-import { DNS_SUBDOMAIN, invalid, requireInteger, requireName } from "./validation";
+import { DNS_SUBDOMAIN, invalid, requireInteger, requireName, requirePositive } from "./validation";
 import { DEFAULT_RAY_VERSION, isAtLeast } from "./versions";
 
 /** What the operator gives the autoscaler's container where nothing is said. */
@@ -63,12 +63,8 @@ export function requireAutoscalerOptions(
     throw invalid(scope, "autoscalerOptions", "not be given where no worker group can grow", options);
   }
   requireInteger(scope, "autoscalerOptions.idleTimeoutSeconds", options.idleTimeoutSeconds, 0);
-  for (const property of ["cpu", "memoryGiB"] as const) {
-    const value = options[property];
-    if (value !== undefined && !(value > 0) && !Token.isUnresolved(value)) {
-      throw invalid(scope, `autoscalerOptions.${property}`, "be more than 0", value);
-    }
-  }
+  requirePositive(scope, "autoscalerOptions.cpu", options.cpu);
+  requirePositive(scope, "autoscalerOptions.memoryGiB", options.memoryGiB);
   if (options.version !== undefined && !isAtLeast(operator.kuberayVersion, "1.4.0")) {
     const version = operator.kuberayVersion ?? "not known";
     throw invalid(

@@ -18,6 +18,7 @@ interface PodRole {
   readonly serviceAccountName: string;
   readonly ports?: { [field: string]: any }[];
   readonly terminationGracePeriodSeconds?: number;
+  readonly volumes?: { [field: string]: any }[];
   /** @default - any node */
   readonly needs?: NodeNeeds;
 }
@@ -78,7 +79,8 @@ export function podTemplate(
     metadata,
     spec: compact({
       serviceAccountName: role.serviceAccountName,
-      automountServiceAccountToken: pods.automountServiceAccountToken || undefined,
+      // Jobs are other people's code: they get no token of Kubernetes unless somebody asked for it.
+      automountServiceAccountToken: pods.automountServiceAccountToken,
       securityContext: compact({ ...POD_SECURITY_CONTEXT, fsGroup: pods.fsGroup }),
       priorityClassName: group.priorityClassName,
       nodeSelector: {
@@ -92,7 +94,7 @@ export function podTemplate(
       terminationGracePeriodSeconds: role.terminationGracePeriodSeconds,
       initContainers: pods.initContainers,
       containers: [rayContainer, ...pods.containers],
-      volumes: pods.volumes,
+      volumes: [...pods.volumes, ...(role.volumes ?? [])],
     }),
   });
 }

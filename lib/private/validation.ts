@@ -159,6 +159,12 @@ export function requireName(
   }
 }
 
+/** Requires a number above zero. */
+export function requirePositive(scope: IConstruct, property: string, value: number | undefined): void {
+  if (isUnknown(value) || value! > 0) return;
+  throw invalid(scope, property, "be more than 0", value);
+}
+
 /** Requires a whole number between `minimum` and, when given, `maximum`. */
 export function requireInteger(
   scope: IConstruct,

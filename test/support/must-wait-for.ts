@@ -87,6 +87,7 @@ function needs(resource: Resource, other: Resource, all: Resource[]): boolean {
     needsAccount(resource, other) ||
     needsPolicy(resource, other) ||
     needsRelease(resource, other) ||
+    deploymentNeeds(resource, other) ||
     rayClusterNeeds(resource, other, all)
   );
 }
@@ -165,6 +166,28 @@ function needsRelease({ type, body }: Resource, other: Resource): boolean {
     body.metadata.namespace === rayCluster.metadata.namespace &&
     body.metadata.name === `${rayCluster.metadata.name}-ready`
   );
+}
+
+/** Pods start with their account, what it may ask, and the ConfigMaps that they mount. */
+function deploymentNeeds({ type, body }: Resource, other: Resource): boolean {
+  if (type !== "kubernetes_deployment_v1") return false;
+  const { namespace } = body.metadata;
+  const { service_account_name: account, volume } = body.spec.template.spec;
+  switch (other.type) {
+    case "kubernetes_service_account_v1":
+      return other.body.metadata.namespace === namespace && other.body.metadata.name === account;
+    case "kubernetes_cluster_role_binding_v1":
+      return other.body.subject.some(
+        (subject: any) => subject.namespace === namespace && subject.name === account,
+      );
+    case "kubernetes_config_map_v1":
+      return (
+        other.body.metadata.namespace === namespace &&
+        volume.some(({ config_map }: any) => config_map?.name === other.body.metadata.name)
+      );
+    default:
+      return false;
+  }
 }
 
 function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): boolean {

@@ -6,6 +6,8 @@ import {
   GkeWorkloadIdentityClusterProps,
   IGkeWorkloadIdentityCluster,
   KubeRayOperator,
+  RayAuthProxy,
+  RayAuthProxyProps,
   RayBucketAccess,
   RayBucketAccessProps,
   RayCluster,
@@ -77,6 +79,17 @@ export function rayCluster(
     ...props,
   });
   return { stack, ray };
+}
+
+/** A proxy in front of such a Ray cluster. */
+export function authProxy(
+  props: Partial<RayAuthProxyProps> = {},
+  rayProps: Partial<RayClusterProps> = {},
+  kuberayVersion = "1.6.2",
+): { stack: TerraformStack; ray: RayCluster; proxy: RayAuthProxy } {
+  const { stack, ray } = rayCluster(rayProps, kuberayVersion);
+  const proxy = new RayAuthProxy(stack, "auth", { rayCluster: ray, ...props });
+  return { stack, ray, proxy };
 }
 
 /** SkyPilot in the namespace `sky` of a cluster that exists already. */
