@@ -6,6 +6,7 @@ export * from "./kuberay-operator";
 export * from "./ray-auth-options";
 export * from "./ray-auth-proxy";
 export * from "./ray-autoscaler-options";
+export * from "./ray-autoscaler-policy";
 export * from "./ray-bucket-access";
 export * from "./ray-cluster";
 export * from "./ray-gcs-fault-tolerance-options";

@@ -21,6 +21,7 @@ import { invalid } from "./private/validation";
 import { DEFAULT_RAY_IMAGE, DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
 import type { RayAuthOptions } from "./ray-auth-options";
 import type { RayAutoscalerOptions } from "./ray-autoscaler-options";
+import { RayAutoscalerPolicy } from "./ray-autoscaler-policy";
 import type { RayBucketAccess } from "./ray-bucket-access";
 import type { RayGcsFaultToleranceOptions } from "./ray-gcs-fault-tolerance-options";
 import { RayGroup, RayWorkerGroup } from "./ray-groups";
@@ -154,6 +155,15 @@ export interface RayClusterProps {
   /** @default - Ray's own settings */
   readonly autoscalerOptions?: RayAutoscalerOptions;
   /**
+   * Hold the head's service account to what Ray's autoscaler does with it, by a `RayAutoscalerPolicy`. Needs Kubernetes 1.30 or
+   * newer. Without it, whoever gets hold of the account's token can change the RayCluster and every pod of its namespace, and
+   * so run privileged containers under any account there.
+   *
+   * It may be on without the autoscaler: KubeRay leaves the account its rights when the autoscaler is switched off.
+   * @default - true where the autoscaler runs
+   */
+  readonly autoscalerPolicy?: boolean;
+  /**
    * A Redis that keeps what the head knows, so that it may be lost.
    * @default - what the head knows ends with it
    */
@@ -254,6 +264,9 @@ export class RayCluster extends Construct implements IRayCluster {
     if (this.networkPolicy) {
       this.policy = this.createNetworkPolicy(props);
       this.networkPolicyResource = this.policy.resource;
+    }
+    if (props.autoscalerPolicy ?? autoscales(props)) {
+      new RayAutoscalerPolicy(this, "autoscaler-policy", { rayCluster: this });
     }
     if (props.authOptions?.enableK8sTokenAuth) this.tokenAuth = this.createTokenAuth();
     refuseOperatorsRoleName(this);

@@ -166,12 +166,17 @@ function withoutDetours(
   return [...targets].filter((target) => ![...targets].some((other) => waits.get(other)!.has(target)));
 }
 
+/** Whether a Helm release holds admission policies and no RayCluster. */
+function isPolicy({ values }: any): boolean {
+  return values?.[0].includes('"ValidatingAdmissionPolicy"') ?? false;
+}
+
 function boxOf(group: string, addresses: string[], configuration: Configuration): Place["box"] {
   const members = addresses.map((address) => resourceAt(address, configuration));
   const types = [...new Set(members.map(({ type }) => type))];
   const fill = FILLS[types[0].split("_")[0]];
   const bodies = members.map(({ body }) => body);
-  const word = WORDS[types[0]] ?? types[0];
+  const word = isPolicy(bodies[0]) ? "AdmissionPolicy" : (WORDS[types[0]] ?? types[0]);
   if (members.length === 1) return { fill, title: word, name: nameOf(bodies[0]) };
   if (types.length === 1) return { fill, title: `${members.length} ${word}s`, name: namesOf(bodies) };
   return { fill, title: CONSTRUCTS[group] ?? group, name: `${members.length} objects` };

@@ -104,8 +104,8 @@ test("the main app takes its settings from the environment", () => {
     Object.values<any>(json.resource.google_service_account).map((account) => account.account_id),
   ).toEqual(expect.arrayContaining(["team-gsa", "team-nodes"]));
   expect(json.resource.google_project_service).toBeUndefined();
-  const release = Object.values<any>(json.resource.helm_release)[0];
-  expect(release).toMatchObject({ name: "team-ray", namespace: "team" });
+  const release = Object.values<any>(json.resource.helm_release).find(({ name }) => name === "team-ray");
+  expect(release.namespace).toBe("team");
   expect(release.values[0]).toContain("rayproject/ray:2.59.0");
   expect(json.output.sky_config.value).toContain('namespace: "team-sky"');
 });

@@ -61,7 +61,11 @@ test("every pod meets the restricted Pod Security Standard and says how Ray auth
   }
   expect(spec.autoscalerOptions).toEqual({
     env: [{ name: "RAY_AUTH_MODE", value: "disabled" }],
-    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+      readOnlyRootFilesystem: true,
+    },
     volumeMounts: [expect.objectContaining({ name: "autoscaler-token" })],
   });
 });

@@ -36,7 +36,7 @@ describe("the autoscaler", () => {
       idleTimeoutSeconds: 300,
       upscalingMode: "Conservative",
       resources: { requests: resources, limits: resources },
-      securityContext: SECURITY,
+      securityContext: { ...SECURITY, readOnlyRootFilesystem: true },
     });
   });
 

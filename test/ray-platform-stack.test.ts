@@ -30,6 +30,7 @@ test("the platform's resources keep their addresses, because a new address repla
     "google_storage_bucket.bucket_3056591E",
     "google_storage_bucket_iam_member.bucket_grant-storage-bucketViewer-9fca45_562E70F7",
     "google_storage_bucket_iam_member.bucket_grant-storage-objectUser-36c5e0_1B93BA85",
+    "helm_release.ray_autoscaler-policy_D08B2708",
     "helm_release.ray_ray-cluster_C33B65C6",
     "kubernetes_cluster_role_binding_v1.auth_auth-delegator_E1AC322F",
     "kubernetes_cluster_role_binding_v1.sky_cluster-binding_0D0DB02B",

@@ -8,6 +8,11 @@ const ANNOTATION = "cdktf-gke-ray/description";
 const group = { groupName: "cpu", cpu: 2, memoryGiB: 8, maxReplicas: 3 };
 const waiting: Partial<RayClusterProps> = { waitUntilReady: {}, workerGroups: [group] };
 
+/** What the destroy of a Ray cluster waits with. */
+function drainOf(template: Template): any {
+  return template.releaseValues().find(({ drain }) => drain !== undefined).drain;
+}
+
 /** What tells a head from one of an older description. */
 function markOf(props: Partial<RayClusterProps>, kuberayVersion = "1.6.2"): string | undefined {
   const { spec } = Template.of(rayCluster({ ...waiting, ...props }, kuberayVersion).stack).rayCluster();
@@ -27,7 +32,7 @@ test("the Jobs that wait for pods go where the head goes", () => {
   const template = Template.of(stack);
 
   expect(template.resource("kubernetes_job_v1").spec.template.spec.toleration).toEqual(tolerations);
-  expect(template.releaseValues()[0].drain.tolerations).toEqual(tolerations);
+  expect(drainOf(template).tolerations).toEqual(tolerations);
 });
 
 test("a Job waits after every change of the release, with what it needs and no more", () => {
@@ -98,7 +103,7 @@ test("the image that waits, also for the end of the pods, is not their own, whic
   expect(template.resource("kubernetes_job_v1").spec.template.spec.container[0].image).toBe(
     "rayproject/ray:2.60.0",
   );
-  expect(template.releaseValues()[0].drain.image).toBe("rayproject/ray:2.60.0");
+  expect(drainOf(template).image).toBe("rayproject/ray:2.60.0");
 });
 
 test("the outcome is read after the Job, the Job runs after the release, and on destroy everything goes before it", () => {
@@ -153,7 +158,8 @@ describe("a head is told from one of an older description", () => {
   test("by Terraform where it alone knows the description", () => {
     const { stack, ray } = rayCluster(waiting, "1.6.2");
     ray.head.addEnv("MODE", new TerraformVariable(stack, "mode", { type: "string" }).stringValue);
-    const [values] = Template.of(stack).resource("helm_release").values;
+    const releases = Template.of(stack).resources("helm_release");
+    const [values] = releases.find(({ name }) => name === ray.rayClusterName).values;
 
     expect(values).toMatch(/"cdktf-gke-ray\/description" = substr\(sha256\(jsonencode\(/);
   });

@@ -32,7 +32,8 @@ export function autoscalerOptionsOf(options: RayAutoscalerOptions = {}): { [fiel
     idleTimeoutSeconds,
     upscalingMode,
     resources: own ? { requests: resources, limits: resources } : undefined,
-    securityContext: CONTAINER_SECURITY_CONTEXT,
+    // It shares a folder with jobs, and must not be led to write into its own programs.
+    securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
   };
 }
 

@@ -9,9 +9,8 @@ import type { PlannedChange, Terraform } from "../terraform";
 const PROJECT = "my-project-id";
 const CLUSTER = `projects/${PROJECT}/locations/us-west1-b/clusters/cloud-bucket-cluster`;
 
-/** Where Helm notes what it knows of the Ray cluster's release, and that it is at work on it. */
-const NOTES_OF_RELEASE = "owner=helm,name=raycluster-mini";
-const NOTES_OF_WORK = `${NOTES_OF_RELEASE},status notin (deployed,superseded)`;
+/** Which of the notes that Helm keeps of a release say that it is at work on it. */
+const NOTES_OF_WORK = "status notin (deployed,superseded)";
 
 /** APIs that a new project has. */
 const BARE_PROJECT = ["serviceusage.googleapis.com"];
@@ -59,8 +58,10 @@ export class DefaultStack {
     if (address.startsWith("helm_release.")) {
       const removed = /has no deployed releases/.test(message);
       expect(removed || /another operation .* is in progress/.test(message), "an unexpected error", message);
-      const notes = removed ? NOTES_OF_RELEASE : NOTES_OF_WORK;
-      await this.stage.node.kubectl(["delete", "secret", "-n", "ray", "-l", notes]);
+      const isPolicy = address.includes(".ray_autoscaler-policy_");
+      const notes = `owner=helm,name=${isPolicy ? "ray-autoscaler.raycluster-mini" : "raycluster-mini"}`;
+      const selector = removed ? notes : `${notes},${NOTES_OF_WORK}`;
+      await this.stage.node.kubectl(["delete", "secret", "-n", "ray", "-l", selector]);
       return;
     }
     expect(/already exists|already own it/i.test(message), "an unexpected error", message);

@@ -158,6 +158,12 @@ function isPolicy({ type, body }: Resource): boolean {
   return type === "helm_release" && /"ValidatingAdmissionPolicy"/.test(body.values?.[0] ?? "");
 }
 
+/** Whether an admission policy is about the account of a Ray cluster's head. */
+function holdsAccountOf({ body }: Resource, rayCluster: any): boolean {
+  const user = `system:serviceaccount:${rayCluster.metadata.namespace}:${accountsOf(rayCluster)[0]}`;
+  return body.values[0].includes(JSON.stringify(`"${user}"`).slice(1, -1));
+}
+
 /** The Job that waits for a Ray cluster has something to wait for only once that is described. */
 function needsRelease({ type, body }: Resource, other: Resource): boolean {
   const rayCluster = type === "kubernetes_job_v1" ? rayClusterOf(other) : undefined;
@@ -226,7 +232,7 @@ function rayClusterNeeds(release: Resource, other: Resource, all: Resource[]): b
       // The operator's, not the one that waits for the Ray cluster.
       return other.body.metadata.name === "ray-operator-addon-gate";
     case "helm_release":
-      return rayClusterOf(other) === undefined && !isPolicy(other);
+      return rayClusterOf(other) === undefined && (!isPolicy(other) || holdsAccountOf(other, rayCluster));
     default:
       return false;
   }
