@@ -63,10 +63,13 @@ export interface GkeNodePool {
    * @default - none
    */
   readonly labels?: { [name: string]: string };
-  /** @default - none, but GKE taints GPU and TPU nodes by itself */
+  /** @default - that of `spot`; GKE taints GPU and TPU nodes by itself */
   readonly taints?: GkeTaint[];
   /**
-   * Spot VMs: far cheaper, and taken away with 30 seconds' notice.
+   * Spot VMs: far cheaper, and taken away with 30 seconds' notice. The nodes have the taint
+   * `cloud.google.com/gke-spot=true:NoSchedule`, so that only pods run there that tolerate it: GKE's own pods and a Ray head need
+   * a pool without it.
+   * https://cloud.google.com/kubernetes-engine/docs/concepts/spot-vms
    * @default false
    */
   readonly spot?: boolean;

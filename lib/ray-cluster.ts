@@ -4,6 +4,7 @@ import { Construct, IConstruct } from "constructs";
 import type { BucketMountOptions } from "./bucket-mount-options";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import type { IKubeRayOperator } from "./kuberay-operator";
+import { headTolerations } from "./private/accelerators";
 import { BucketMounts } from "./private/gcs-fuse";
 import { ImportedRayCluster } from "./private/imported-ray-cluster";
 import { requireRoom } from "./private/node-fit";
@@ -408,6 +409,7 @@ export class RayCluster extends Construct implements IRayCluster {
 
   /** The pods lose their rights only after they have ended. */
   private drain(props: RayClusterProps) {
+    const tolerations = headTolerations(props.head, this.cluster.autopilot);
     return {
       rayClusterName: this.rayClusterName,
       namespace: this.namespace,
@@ -416,7 +418,7 @@ export class RayCluster extends Construct implements IRayCluster {
         ? readinessImage(props.waitUntilReady)
         : (props.head.image ?? this.image(props)),
       timeoutSeconds: DRAIN_TIMEOUT_SECONDS,
-      ...(props.head.tolerations && { tolerations: props.head.tolerations }),
+      ...(tolerations.length > 0 && { tolerations }),
     };
   }
 
@@ -461,14 +463,14 @@ export class RayCluster extends Construct implements IRayCluster {
     for (const pods of [this.head, this.workers]) pods.mountServiceAccountToken();
   }
 
-  private createReadiness(options: RayReadinessOptions, { tolerations }: RayGroup): RayReadiness {
+  private createReadiness(options: RayReadinessOptions, head: RayGroup): RayReadiness {
     return new RayReadiness(this, "readiness", {
       cluster: this.cluster,
       namespace: this.namespace,
       rayClusterName: this.rayClusterName,
       timeoutMinutes: options.timeoutMinutes ?? 20,
       image: readinessImage(options),
-      tolerations,
+      tolerations: headTolerations(head, this.cluster.autopilot),
       release: this.resource,
       dependencies: this.namespaceDependencies,
     });

@@ -66,6 +66,12 @@ export interface RayGroup {
   /** @default - none */
   readonly tolerations?: RayToleration[];
   /**
+   * Run on spot machines, and only there: far cheaper, and taken away with 30 seconds' notice.
+   * @default - the head runs on other machines, unless its `nodeSelector` or `tolerations` name spot nodes; workers wherever no
+   * taint keeps them off
+   */
+  readonly spot?: boolean;
+  /**
    * CPUs that Ray counts on for tasks and actors; 0 keeps those away that ask for any. Ray's `num-cpus`.
    * @default - `cpu`, rounded up
    */
@@ -133,9 +139,4 @@ export interface RayWorkerGroup extends RayGroup {
    * @default - 4, or all chips of a smaller slice
    */
   readonly tpuChips?: number;
-  /**
-   * Run on spot machines: far cheaper, and taken away with 30 seconds' notice.
-   * @default - on any
-   */
-  readonly spot?: boolean;
 }

@@ -50,7 +50,7 @@ test("a bucket appears at a path of every pod", () => {
   ray.mountBucket(access, "/data");
 
   for (const { metadata, spec } of podsOf(stack)) {
-    expect(metadata.annotations).toEqual({ "gke-gcsfuse/volumes": "true" });
+    expect(metadata.annotations).toMatchObject({ "gke-gcsfuse/volumes": "true" });
     expect(spec.volumes).toEqual([
       {
         name: "bucket-0",

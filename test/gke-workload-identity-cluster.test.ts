@@ -79,7 +79,10 @@ test("a node pool can have GPUs, taints, labels, spot machines, zones and a TPU 
     node_config: {
       spot: true,
       labels: { team: "a" },
-      taint: [{ key: "team", value: "a", effect: "NO_SCHEDULE" }],
+      taint: [
+        { key: "team", value: "a", effect: "NO_SCHEDULE" },
+        { key: "cloud.google.com/gke-spot", value: "true", effect: "NO_SCHEDULE" },
+      ],
       disk_size_gb: 200,
       disk_type: "pd-ssd",
       guest_accelerator: [

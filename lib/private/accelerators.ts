@@ -1,6 +1,6 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
-import type { RayToleration, RayWorkerGroup } from "../ray-groups";
+import type { RayGroup, RayToleration, RayWorkerGroup } from "../ray-groups";
 import { numberText } from "./quantities";
 import { invalid, requireInteger } from "./validation";
 
@@ -17,13 +17,31 @@ export const TPU_RESOURCE = "google.com/tpu";
 /** What TPU hosts have, but for a few machine types. */
 const USUAL_CHIPS_OF_HOST = 4;
 
-/** What a worker group needs of its nodes besides CPUs and memory. */
+/** What a group needs of its nodes besides CPUs and memory. */
 export interface NodeNeeds {
   readonly nodeSelector: { [name: string]: string };
   readonly tolerations: RayToleration[];
+  /** As in a Kubernetes manifest. */
+  readonly affinity?: { [field: string]: any };
   /** Requests and limits of the Ray container. */
   readonly resources: { [name: string]: string };
 }
+
+const SPOT_TOLERATION: RayToleration = { key: SPOT_LABEL, value: "true", effect: "NoSchedule" };
+
+const SPOT_NEEDS: NodeNeeds = {
+  nodeSelector: { [SPOT_LABEL]: "true" },
+  tolerations: [SPOT_TOLERATION],
+  resources: {},
+};
+
+const OFF_SPOT = {
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchExpressions: [{ key: SPOT_LABEL, operator: "DoesNotExist" }] }],
+    },
+  },
+};
 
 /** The labels, taints and resources by which GKE knows accelerators and spot machines. */
 export function nodeNeeds(group: RayWorkerGroup, autopilot: boolean): NodeNeeds {
@@ -43,10 +61,30 @@ export function nodeNeeds(group: RayWorkerGroup, autopilot: boolean): NodeNeeds 
   }
   if (group.spot) {
     nodeSelector[SPOT_LABEL] = "true";
-    tolerations.push({ key: SPOT_LABEL, value: "true", effect: "NoSchedule" });
+    tolerations.push(SPOT_TOLERATION);
   }
   // Autopilot tolerates its own taints.
   return { nodeSelector, tolerations: autopilot ? [] : tolerations, resources };
+}
+
+/**
+ * A head that is lost takes all running jobs with it, so it is kept off spot nodes, tainted or not, unless it asks for them.
+ * Autopilot puts no pod on spot machines that does not select them.
+ */
+export function headNeeds(head: RayGroup, autopilot: boolean): NodeNeeds {
+  const asked = head.spot ? SPOT_NEEDS : { nodeSelector: {}, tolerations: [], resources: {} };
+  if (autopilot) return { ...asked, tolerations: [] };
+  const maySpot = SPOT_LABEL in (head.nodeSelector ?? {}) || (head.tolerations ?? []).some(toleratesSpot);
+  return head.spot || maySpot ? asked : { ...asked, affinity: OFF_SPOT };
+}
+
+/** The taints of nodes that the head may run on, and the Jobs that wait for it. */
+export function headTolerations(head: RayGroup, autopilot: boolean): RayToleration[] {
+  return [...headNeeds(head, autopilot).tolerations, ...(head.tolerations ?? [])];
+}
+
+function toleratesSpot({ key, operator }: RayToleration): boolean {
+  return key === SPOT_LABEL || (key === undefined && operator === "Exists");
 }
 
 /** Chips of a TPU slice; none where the topology is not known or none. */

@@ -13,6 +13,7 @@ import {
 } from "./accelerators";
 import { MOUNTED_ANNOTATION } from "./gcs-fuse";
 import { NodeResources, allocatable, tpuOf } from "./machine-types";
+import { taintsOfPool } from "./node-pools";
 import { quantityValue } from "./quantities";
 import { invalid } from "./validation";
 
@@ -149,7 +150,7 @@ function taintsOf(pool: GkeNodePool, pools: GkeNodePool[], needs: PodNeeds): Gke
   const isGpu = (one: GkeNodePool) => one.acceleratorType !== undefined;
   const isTpu = (one: GkeNodePool) => tpuOf(one.machineType) !== undefined;
   return [
-    ...(pool.taints ?? []).filter(({ effect }) => effect !== GkeTaintEffect.PREFER_NO_SCHEDULE),
+    ...taintsOfPool(pool).filter(({ effect }) => effect !== GkeTaintEffect.PREFER_NO_SCHEDULE),
     ...(isGpu(pool) && !pools.every(isGpu) && needs.gpus === 0 ? [present(GPU_RESOURCE)] : []),
     ...(isTpu(pool) && !pools.every(isTpu) && needs.tpuChips === 0 ? [present(TPU_RESOURCE)] : []),
   ];

@@ -1,8 +1,18 @@
 import type { ContainerNodePoolConfig } from "@cdktf/provider-google/lib/container-node-pool";
 import { Token } from "cdktf";
 import { Construct } from "constructs";
-import { GkeGpuDriverVersion, GkeNodePool } from "../gke-node-pool";
+import { GkeGpuDriverVersion, GkeNodePool, GkeTaint, GkeTaintEffect } from "../gke-node-pool";
+import { SPOT_LABEL } from "./accelerators";
 import { CLUSTER_NAME, LOCATION, invalid, requireAtLeast, requireInteger, requireName } from "./validation";
+
+/** Keeps pods off spot nodes that do not say that they may be taken away. GKE puts none there by itself. */
+const SPOT_TAINT: GkeTaint = { key: SPOT_LABEL, value: "true", effect: GkeTaintEffect.NO_SCHEDULE };
+
+/** The taints of a pool's nodes: the user's, and of spot nodes ours. */
+export function taintsOfPool({ spot, taints = [] }: GkeNodePool): GkeTaint[] {
+  const isGiven = taints.some(({ key, effect }) => key === SPOT_TAINT.key && effect === SPOT_TAINT.effect);
+  return spot && !isGiven ? [...taints, SPOT_TAINT] : taints;
+}
 
 /** What a node pool is made of, as the provider wants it. */
 export function nodePoolConfig(
@@ -10,6 +20,7 @@ export function nodePoolConfig(
   serviceAccount: string,
 ): Omit<ContainerNodePoolConfig, "cluster"> {
   const minNodeCount = pool.minNodeCount ?? 0;
+  const taints = taintsOfPool(pool);
   return {
     name: pool.name,
     nodeLocations: pool.zones,
@@ -22,7 +33,7 @@ export function nodePoolConfig(
       diskSizeGb: pool.diskSizeGb ?? 100,
       diskType: pool.diskType,
       labels: pool.labels,
-      taint: pool.taints?.map(({ key, value, effect }) => ({ key, value, effect })),
+      taint: taints.length > 0 ? taints.map(({ key, value, effect }) => ({ key, value, effect })) : undefined,
       spot: pool.spot,
       serviceAccount,
       // Access is decided by IAM roles, not by scopes. https://cloud.google.com/compute/docs/access/service-accounts

@@ -4,7 +4,7 @@ import type { RayAutoscalerOptions } from "../ray-autoscaler-options";
 import type { RayGcsFaultToleranceOptions } from "../ray-gcs-fault-tolerance-options";
 import type { RayGroup, RayWorkerGroup } from "../ray-groups";
 import type { RayPods } from "../ray-pods";
-import { hostsOfReplica, nodeNeeds } from "./accelerators";
+import { headNeeds, hostsOfReplica, nodeNeeds } from "./accelerators";
 import { autoscalerOptionsOf, gcsFaultToleranceOptionsOf } from "./ray-options";
 import { tokenMount, tokenVolume } from "./service-account-token";
 import { authMode, compact, podTemplate, startParams } from "./ray-pod-template";
@@ -28,6 +28,12 @@ const HEAD_GROUP = "headgroup";
  * whenever it is replaced.
  */
 const HEAD_GRACE_SECONDS = 10;
+
+/**
+ * Keeps the cluster autoscaler from moving the head to another node; jobs would end with it. A spot pod of Autopilot may not
+ * have it. https://cloud.google.com/kubernetes-engine/docs/how-to/extended-duration-pods
+ */
+const NOT_EVICTED = { "cluster-autoscaler.kubernetes.io/safe-to-evict": "false" };
 
 /** What a manifest is rendered from. */
 export interface RayManifestInput {
@@ -80,9 +86,11 @@ export function rayClusterManifest(input: RayManifestInput): { [field: string]: 
 
 function headGroupSpec(input: RayManifestInput) {
   const { head, headPods } = input;
+  const mayStay = !(input.autopilot && head.spot);
+  const defaultAnnotations = { ...input.defaultAnnotations, ...(mayStay ? NOT_EVICTED : {}) };
   return {
     rayStartParams: startParams(input.scope, "head", head, headPods),
-    template: podTemplate(input, "head", head, headPods, {
+    template: podTemplate({ ...input, defaultAnnotations }, "head", head, headPods, {
       groupName: HEAD_GROUP,
       containerName: "ray-head",
       serviceAccountName: input.headServiceAccountName,
@@ -92,6 +100,7 @@ function headGroupSpec(input: RayManifestInput) {
         // In the container of the autoscaler alone, which jobs cannot enter.
         volumes: [tokenVolume(AUTOSCALER_TOKEN)],
       }),
+      needs: headNeeds(head, input.autopilot),
     }),
   };
 }

@@ -88,6 +88,7 @@ export function podTemplate(
         ...merged(input.scope, `${path}.nodeSelector`, group.nodeSelector, needs?.nodeSelector),
       },
       tolerations: [...(needs?.tolerations ?? []), ...(group.tolerations ?? [])].map(toleration),
+      affinity: needs?.affinity,
       topologySpreadConstraints: group.topologySpreadConstraints?.map((constraint) =>
         spreadConstraint(constraint, input.rayClusterName, role.groupName),
       ),

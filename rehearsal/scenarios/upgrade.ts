@@ -93,7 +93,6 @@ function poolUpgrades(): Upgrade[] {
     [{ diskSizeGb: 200 }, ["update", POOL, "node_config.0.disk_size_gb"]],
     [{ diskType: "pd-ssd" }, ["update", POOL, "node_config.0.disk_type"]],
     [{ zones: ["us-west1-c"] }, ["update", POOL, "node_locations"]],
-    [{ spot: true }, ["replace", POOL]],
   ];
   let pool = RAY_POOL;
   const upgrades = changes.map(([change, ...plan]): Upgrade => {
@@ -111,6 +110,11 @@ function poolUpgrades(): Upgrade[] {
       prop: "cluster.nodePools, one more",
       change: { cluster: { nodePools: [pool, gpu] } },
       plan: [["create", GPU_POOL]],
+    },
+    {
+      prop: "cluster.nodePools[1].spot",
+      change: { cluster: { nodePools: [pool, { ...gpu, spot: true }] } },
+      plan: [["replace", GPU_POOL]],
     },
     {
       prop: "cluster.nodePools, one less",
