@@ -201,7 +201,8 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    */
   readonly nodeServiceAccountEmail?: string;
   /**
-   * Terraform refuses to destroy or replace the cluster while this is on. To destroy it, apply `false` first.
+   * A plan that would destroy or replace the cluster fails while this is on, and nothing of the stack is touched. To destroy
+   * it, apply `false` first: until that is applied, Google's provider still refuses, after it has destroyed the node pools.
    * @default true
    */
   readonly deletionProtection?: boolean;
@@ -347,6 +348,11 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       requireName(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock, CIDR_BLOCK),
     );
     requireAtLeast(this, "timeoutMinutes", props.timeoutMinutes, 1);
+    if (Token.isUnresolved(props.deletionProtection)) {
+      const rule =
+        "be true or false, not a reference: Terraform decides on 'prevent_destroy' before it knows";
+      throw invalid(this, "deletionProtection", rule);
+    }
     props.nodeZones?.forEach((zone, index) => {
       requireName(this, `nodeZones[${index}]`, zone, LOCATION);
       if (zone === props.location) {
@@ -396,8 +402,12 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     const meta = {
       terraformResourceType: "google_container_cluster",
       terraformGeneratorMetadata: { providerName: "google" },
-      // Nodes are the node pools' business once the cluster exists; a change here would replace the cluster.
-      lifecycle: { ignoreChanges: ["initial_node_count"] },
+      lifecycle: {
+        // Nodes are the node pools' business once the cluster exists; a change here would replace the cluster.
+        ignoreChanges: ["initial_node_count"],
+        // The provider's own protection refuses only after what depends on the cluster has been destroyed.
+        preventDestroy: (props.deletionProtection ?? true) || undefined,
+      },
       dependsOn: [...this.apiDependencies("container"), ...this.apiDependencies("compute")],
       provider: props.googleProvider,
     };

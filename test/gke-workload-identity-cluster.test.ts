@@ -42,7 +42,7 @@ test("a cluster has what Ray and a reviewer want without being asked", () => {
     resource_labels: { "managed-by": "cdktf-gke-ray" },
     deletion_protection: true,
     remove_default_node_pool: true,
-    lifecycle: { ignore_changes: ["initial_node_count"] },
+    lifecycle: { ignore_changes: ["initial_node_count"], prevent_destroy: true },
   });
   expect(cluster).not.toHaveProperty("node_config");
 });

@@ -10,6 +10,7 @@ import { identity } from "./identity";
 import { lostHead } from "./lost-head";
 import { order } from "./order";
 import { privateSources } from "./private-sources";
+import { deletionProtection } from "./protection";
 import { rayChanges } from "./ray-changes";
 import { rendered } from "./rendered";
 import { savedPlan } from "./saved-plan";
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   identity,
   order,
   auth,
+  deletionProtection,
   ...faults,
   ...savedPlan,
   ...tenants,
