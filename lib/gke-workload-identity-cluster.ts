@@ -6,7 +6,13 @@ import { ITerraformDependable, TerraformProvider, TerraformResource, Token } fro
 import { Construct, IConstruct } from "constructs";
 import { GkeNodePool } from "./gke-node-pool";
 import { ClusterOfAttributes, ExistingCluster } from "./private/existing-cluster";
-import { CA_CERTIFICATE, DNS_ENDPOINT, GkeClusterBase, WORKLOAD_POOL } from "./private/gke-cluster-base";
+import {
+  CA_CERTIFICATE,
+  DNS_ENDPOINT,
+  GkeClusterBase,
+  SIDECAR_WAY_OUT,
+  WORKLOAD_POOL,
+} from "./private/gke-cluster-base";
 import { fitName } from "./private/names";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
 import { nodePoolConfig, requireNodePools } from "./private/node-pools";
@@ -96,6 +102,14 @@ export interface IGkeWorkloadIdentityCluster extends IConstruct {
    * @param service for example `storage`
    */
   apiDependencies(service: string): ITerraformDependable[];
+  /**
+   * Makes sure that the cluster enforces network policies, for a construct whose protection depends on them. A cluster that is
+   * looked up is asked when Terraform plans.
+   *
+   * @param user the construct, for the error
+   * @throws if the cluster is known by its attributes, and these do not state it
+   */
+  requireNetworkPolicyEngine(user: IConstruct): void;
 }
 
 /** What an owned and an existing cluster are told alike. */
@@ -242,6 +256,12 @@ export interface GkeClusterAttributes extends GkeClusterOptions {
    * @default - nothing
    */
   readonly kubernetesDependencies?: ITerraformDependable[];
+  /**
+   * States that the cluster enforces network policies, by Dataplane V2 or by Calico. Where it does not, the policies of this
+   * library are decoration: every pod of the cluster reaches Ray's ports, past `RayAuthProxy`.
+   * @default - true with `autopilot`, else not known
+   */
+  readonly networkPolicyEngine?: boolean;
 }
 
 /**
@@ -332,8 +352,27 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     return api === undefined ? [] : [api];
   }
 
+  /** Dataplane V2 is on, unless an override of the resource turns it off; that is known when everything is synthesized. */
+  public override requireNetworkPolicyEngine(user: IConstruct): void {
+    const rule = `enforce network policies, on which ${user.node.path} depends: leave Dataplane V2 on (datapath_provider), or ${SIDECAR_WAY_OUT}`;
+    this.node.addValidation({
+      validate: () => (this.enforcesNetworkPolicies() ? [] : [invalid(this, "resource", rule).message]),
+    });
+  }
+
   protected get encodedCaCertificate(): string {
     return this.resource.getStringAttribute(CA_CERTIFICATE);
+  }
+
+  /** As rendered, with overrides; what Terraform alone knows is not judged. */
+  private enforcesNetworkPolicies(): boolean {
+    const [body] = Object.values<any>(this.resource.toTerraform().resource.google_container_cluster);
+    const [policy] = [body.network_policy ?? []].flat();
+    const engines = [body.datapath_provider === "ADVANCED_DATAPATH", policy?.enabled === true];
+    const settings = [body.datapath_provider, policy?.enabled];
+    return (
+      this.autopilot || engines.includes(true) || settings.some((setting) => Token.isUnresolved(setting))
+    );
   }
 
   private requireOwnOptions(props: GkeWorkloadIdentityClusterProps): void {

@@ -1,7 +1,7 @@
 import { HelmProvider } from "@cdktf/provider-helm/lib/provider";
 import { KubernetesProvider } from "@cdktf/provider-kubernetes/lib/provider";
 import { Fn, ITerraformDependable, TerraformProvider, Token } from "cdktf";
-import { Construct } from "constructs";
+import { Construct, IConstruct } from "constructs";
 import type { GkeNodePool } from "../gke-node-pool";
 import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { googleClientConfig, googleProject } from "./client-config";
@@ -15,6 +15,9 @@ const GKE_ANNOTATIONS = ["^autopilot[.]gke[.]io/.*", "^cloud[.]google[.]com/.*",
 export const CA_CERTIFICATE = "master_auth[0].cluster_ca_certificate";
 export const DNS_ENDPOINT = "control_plane_endpoints_config[0].dns_endpoint_config[0].endpoint";
 export const WORKLOAD_POOL = "workload_identity_config[0].workload_pool";
+
+/** What to do where network policies are not enforced, as the end of a sentence; the placement that needs none. */
+export const SIDECAR_WAY_OUT = "give the proxy 'placement: RayAuthProxyPlacement.HEAD_SIDECAR'";
 
 /** How to reach an API server, as both providers want it. */
 interface Connection {
@@ -100,6 +103,8 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   public apiDependencies(_service: string): ITerraformDependable[] {
     return [];
   }
+
+  public abstract requireNetworkPolicyEngine(user: IConstruct): void;
 
   private connection(): Connection {
     return {

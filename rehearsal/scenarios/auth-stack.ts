@@ -22,6 +22,7 @@ export const AUTH_SITE: SiteOptions = {
           name: "team-cluster",
           initialNodeCount: 1,
           workloadIdentityConfig: { workloadPool: "my-project-id.svc.id.goog" },
+          networkConfig: { datapathProvider: "ADVANCED_DATAPATH" },
         },
       },
     ],

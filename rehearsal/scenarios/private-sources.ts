@@ -78,6 +78,7 @@ export const privateSources: Scenario = {
               name: "team-cluster",
               initialNodeCount: 1,
               workloadIdentityConfig: { workloadPool: "my-project-id.svc.id.goog" },
+              networkConfig: { datapathProvider: "ADVANCED_DATAPATH" },
             },
           },
         ],

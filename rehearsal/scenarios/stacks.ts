@@ -260,12 +260,13 @@ const STACKS: readonly StackScenario[] = [
   },
 ];
 
-/** The request that somebody once made for a cluster with Workload Identity. */
+/** The request that somebody once made for a cluster with Workload Identity and Dataplane V2. */
 function existingCluster(name: string, project = "my-project-id"): object {
   return {
     name,
     initialNodeCount: 1,
     workloadIdentityConfig: { workloadPool: `${project}.svc.id.goog` },
+    networkConfig: { datapathProvider: "ADVANCED_DATAPATH" },
   };
 }
 

@@ -26,6 +26,7 @@ export const SKYPILOT_SITE: SiteOptions = {
           name: CLUSTER.clusterName,
           initialNodeCount: 1,
           workloadIdentityConfig: { workloadPool: "my-project-id.svc.id.goog" },
+          networkConfig: { datapathProvider: "ADVANCED_DATAPATH" },
         },
       },
     ],

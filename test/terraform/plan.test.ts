@@ -12,6 +12,7 @@ async function inProject(json: Configuration, run: (apis: GoogleApis) => Promise
       name: cluster.name,
       initialNodeCount: 1,
       workloadIdentityConfig: { workloadPool: `${cluster.project ?? "my-project-id"}.svc.id.goog` },
+      networkConfig: { datapathProvider: "ADVANCED_DATAPATH" },
     },
   }));
   const accounts = Object.values<any>(json.ephemeral?.google_service_account_access_token ?? {}).map(
