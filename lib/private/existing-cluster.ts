@@ -1,7 +1,7 @@
 import { ITerraformDependable } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { GkeNodePool } from "../gke-node-pool";
-import type { GkeClusterAttributes, GkeClusterOptions } from "../gke-workload-identity-cluster";
+import type { GkeClusterAttributes, GkeClusterOptions } from "../gke-cluster-options";
 import {
   CA_CERTIFICATE,
   DNS_ENDPOINT,

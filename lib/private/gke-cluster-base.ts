@@ -3,7 +3,7 @@ import { KubernetesProvider } from "@cdktf/provider-kubernetes/lib/provider";
 import { Fn, ITerraformDependable, TerraformProvider, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { GkeNodePool } from "../gke-node-pool";
-import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-cluster-options";
 import { googleClientConfig, googleProject } from "./client-config";
 import { uniqueName } from "./names";
 import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, invalid, requireName } from "./validation";

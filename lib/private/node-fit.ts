@@ -1,7 +1,7 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
 import { GkeNodePool, GkeTaint, GkeTaintEffect } from "../gke-node-pool";
-import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
+import type { IGkeWorkloadIdentityCluster } from "../gke-cluster-options";
 import {
   GPU_LABEL,
   GPU_RESOURCE,
