@@ -184,13 +184,13 @@ export class RayAuthProxy extends Construct {
     this.configMapName = `${rayClusterName}-kube-rbac-proxy-${this.configurationHash()}`;
     const account = isSidecar ? headServiceAccountName : this.serviceName;
     const podDependencies = [this.createConfigMap(), this.createDelegation(account)];
-    const container = { ...props, configMapName: this.configMapName };
-    if (isSidecar) addProxySidecar(this.rayCluster, container, podDependencies);
-    else this.deployment = this.createDeployment(props, container, podDependencies);
-    if (!isSidecar && !this.rayCluster.networkPolicy) {
-      Annotations.of(this).addWarning(
-        `'networkPolicy' of ${this.rayCluster.node.path} is off: everybody who reaches port ${DASHBOARD_PORT} of its head passes by the proxy, unless a network policy of yours lets in the proxy alone`,
-      );
+    const { image, cpu, memoryGiB, tlsSecretName } = props;
+    const container = { image, cpu, memoryGiB, tlsSecretName, configMapName: this.configMapName };
+    if (isSidecar) {
+      addProxySidecar(this.rayCluster, container, podDependencies);
+    } else {
+      this.deployment = this.createDeployment(props, container, podDependencies);
+      this.closeRaysPort();
     }
     // The proxy takes the caller's token off, so Ray must not ask for one; nor may workers of a head that does not.
     for (const pods of [head, workers]) pods.addEnv("RAY_AUTH_MODE", "disabled");
@@ -347,6 +347,16 @@ export class RayAuthProxy extends Construct {
       dependsOn: cluster.kubernetesDependencies,
       provider: cluster.kubernetesProvider,
     });
+  }
+
+  /** Nobody but the proxy must reach Ray, so the cluster must enforce what the network policy says. */
+  private closeRaysPort(): void {
+    const { networkPolicy, cluster, node } = this.rayCluster;
+    cluster.requireNetworkPolicyEngine(this);
+    if (networkPolicy) return;
+    Annotations.of(this).addWarning(
+      `'networkPolicy' of ${node.path} is off: everybody who reaches port ${DASHBOARD_PORT} of its head passes by the proxy, unless a network policy of yours lets in the proxy alone`,
+    );
   }
 
   private createDeployment(

@@ -1,7 +1,9 @@
 import {
   GkeTaintEffect,
+  GkeWorkloadIdentityCluster,
   KubeRayOperator,
   RayAuthProxy,
+  RayAuthProxyPlacement,
   RayAuthProxyProps,
   RayAuthResource,
   RayCluster,
@@ -325,6 +327,41 @@ describe("the network policy", () => {
     expect(() => ray.allowFrom({ namespace: "ci" })).toThrow(
       "'networkPolicy' must be on to let only chosen peers in, got false (at stack/ray)",
     );
+  });
+});
+
+describe("a cluster that", () => {
+  test("is looked up must enforce network policies, or the plan fails", () => {
+    const [{ lifecycle }] = Object.values<any>(
+      Template.of(authProxy().stack).json.data.google_container_cluster,
+    );
+
+    expect(lifecycle.postcondition).toHaveLength(2);
+    expect(lifecycle.postcondition[1].error_message).toBe(
+      "The cluster my-cluster does not enforce network policies, without which every pod of the cluster gets past stack/auth. Turn Dataplane V2 or network policy enforcement on, or give the proxy 'placement: RayAuthProxyPlacement.HEAD_SIDECAR'.",
+    );
+  });
+
+  test("is known by its attributes must be said to", () => {
+    const stack = emptyStack();
+    const cluster = GkeWorkloadIdentityCluster.fromClusterAttributes(stack, "cluster", {
+      clusterName: "my-cluster",
+      location: "us-west1-b",
+      workloadIdentityPool: "my-project-id.svc.id.goog",
+      endpoint: "203.0.113.1",
+      clusterCaCertificate: "Y2E=",
+    });
+    const rayCluster = RayCluster.fromRayClusterAttributes(stack, "ray", {
+      cluster,
+      namespace: "team",
+      rayClusterName: "theirs",
+      headServiceAccountName: "theirs",
+    });
+
+    expect(() => new RayAuthProxy(stack, "auth", { rayCluster })).toThrow(
+      "'networkPolicyEngine' must be true, which states that the cluster enforces network policies: where it does not, every pod of the cluster gets past stack/auth; or give the proxy 'placement: RayAuthProxyPlacement.HEAD_SIDECAR' (at stack/cluster)",
+    );
+    new RayAuthProxy(stack, "sidecar", { rayCluster, placement: RayAuthProxyPlacement.HEAD_SIDECAR });
   });
 });
 
