@@ -3,6 +3,7 @@ export * from "./bucket-role";
 export * from "./gke-node-pool";
 export * from "./gke-workload-identity-cluster";
 export * from "./kuberay-operator";
+export * from "./pod-security-standard";
 export * from "./ray-auth-options";
 export * from "./ray-auth-proxy";
 export * from "./ray-autoscaler-options";

@@ -2,6 +2,7 @@ import { Release } from "@cdktf/provider-helm/lib/release";
 import { Fn, ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
 import { useNamespace } from "./private/namespaces";
 import { requireRoom } from "./private/node-fit";
 import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./private/operator-peers";
@@ -273,6 +274,7 @@ class ChartOperator extends KubeRayOperator {
     const dependencies = useNamespace(this, {
       namespace,
       createNamespace: props.createNamespace,
+      purpose: NamespacePurpose.OPERATOR,
       provider: props.cluster.kubernetesProvider,
       dependencies: props.cluster.kubernetesDependencies,
     });
@@ -306,5 +308,11 @@ class ExistingOperator extends KubeRayOperator {
     super(scope, id, props.cluster, props.kuberayVersion);
     requireName(this, "namespace", props.namespace, DNS_LABEL);
     this.networkPeer = chartOperatorPeer(props.namespace);
+    claimNamespace(this, {
+      namespace: this.networkPeer.namespace!,
+      purpose: NamespacePurpose.OPERATOR,
+      property: "namespace",
+      provider: () => props.cluster.kubernetesProvider,
+    });
   }
 }

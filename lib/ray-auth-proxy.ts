@@ -5,6 +5,7 @@ import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account
 import { Annotations, Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
 import { fitName, shortHash } from "./private/names";
+import { NamespacePurpose } from "./private/namespace-purposes";
 import { useNamespace } from "./private/namespaces";
 import { CONFIG_FILE, DASHBOARD_PORT, ProxyContainerOptions } from "./private/ray-auth-proxy-container";
 import { ProxyDeployment } from "./private/ray-auth-proxy-deployment";
@@ -25,6 +26,7 @@ import {
   requirePositive,
   requireName,
 } from "./private/validation";
+import { PodSecurityStandard } from "./pod-security-standard";
 import type { IRayCluster } from "./ray-cluster";
 import type { RayToleration } from "./ray-groups";
 import { RbacSubject, RbacSubjectKind } from "./rbac-subject";
@@ -320,7 +322,8 @@ export class RayAuthProxy extends Construct {
     return useNamespace(this, {
       namespace: this.namespace,
       createNamespace: createNamespace ?? true,
-      labels: { "pod-security.kubernetes.io/enforce": "restricted" },
+      podSecurity: { standard: PodSecurityStandard.RESTRICTED, property: "namespace" },
+      purpose: NamespacePurpose.RAY_PROXY,
       provider: cluster.kubernetesProvider,
       dependencies: cluster.kubernetesDependencies,
     });

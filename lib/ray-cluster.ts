@@ -9,8 +9,10 @@ import { BucketMounts } from "./private/gcs-fuse";
 import { ImportedRayCluster } from "./private/imported-ray-cluster";
 import { requireRoom } from "./private/node-fit";
 import { manifestRelease } from "./private/manifest-release";
-import { useNamespace } from "./private/namespaces";
+import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
+import { enforcedStandard, refuseStandardOfExisting, useNamespace } from "./private/namespaces";
 import { refuseOperatorsRoleName } from "./private/operator-role";
+import { requirePodSecurity } from "./private/pod-security";
 import { RayTokenAuth } from "./private/ray-auth";
 import { autoscales, requireAutoscalerAccount, requireRayClusterProps } from "./private/ray-cluster-props";
 import { headHost, headServiceName, jobSubmitCommand, portForwardCommand } from "./private/ray-commands";
@@ -20,6 +22,7 @@ import { autoscalerResources } from "./private/ray-options";
 import { RayReadiness, markHead } from "./private/ray-readiness";
 import { invalid } from "./private/validation";
 import { DEFAULT_RAY_IMAGE, DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
+import type { PodSecurityStandard } from "./pod-security-standard";
 import type { RayAuthOptions } from "./ray-auth-options";
 import type { RayAutoscalerOptions } from "./ray-autoscaler-options";
 import { RayAutoscalerPolicy } from "./ray-autoscaler-policy";
@@ -140,6 +143,12 @@ export interface RayClusterProps {
    */
   readonly createNamespace?: boolean;
   /**
+   * Which pods the namespace admits, where it is made; only without `identity`, whose `podSecurityStandard` it is then. What is
+   * added to the Ray pods and falls short of it is an error at synth.
+   * @default PodSecurityStandard.BASELINE
+   */
+  readonly podSecurityStandard?: PodSecurityStandard;
+  /**
    * Name of the plain service account; only without `identity`.
    * @default - `rayClusterName`
    */
@@ -253,6 +262,12 @@ export class RayCluster extends Construct implements IRayCluster {
     const workerIdentity = props.workerIdentity ?? identity;
     this.identities = givenIdentities(props);
     this.namespace = identity.namespace;
+    claimNamespace(this, {
+      namespace: this.namespace,
+      purpose: NamespacePurpose.RAY,
+      property: props.identity ? "identity" : "namespace",
+      provider: () => this.cluster.kubernetesProvider,
+    });
     this.headServiceAccountName = identity.serviceAccountName;
     this.workerServiceAccountName = workerIdentity.serviceAccountName;
     this.namespaceDependencies = identity.namespaceDependencies;
@@ -394,6 +409,8 @@ export class RayCluster extends Construct implements IRayCluster {
     );
     this.requireRoomForPods(manifest.spec, props);
     for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
+    const standard = enforcedStandard(this, this.namespace, this.cluster.kubernetesProvider);
+    requirePodSecurity(this, this.namespace, standard, manifest.spec);
     if (props.waitUntilReady !== undefined && this.recreate(props)) markHead(manifest);
     return manifest;
   }
@@ -435,9 +452,12 @@ export class RayCluster extends Construct implements IRayCluster {
   private createPlainAccount(props: RayClusterProps): PodAccount {
     if (props.namespace === undefined) throw invalid(this, "namespace", "be given unless 'identity' is");
     const provider = this.cluster.kubernetesProvider;
+    const podSecurity = { standard: props.podSecurityStandard, property: "podSecurityStandard" };
+    refuseStandardOfExisting(this, podSecurity, props.namespace, props.createNamespace);
     const namespaceDependencies = useNamespace(this, {
       namespace: props.namespace,
       createNamespace: props.createNamespace,
+      podSecurity,
       provider,
       dependencies: this.cluster.kubernetesDependencies,
     });

@@ -7,10 +7,16 @@ import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account
 import { ITerraformDependable, TerraformOutput, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
 import { useNamespace } from "./private/namespaces";
 import { clusterRoleRef, rbacSubjectOf, requireRbacSubject, roleRef } from "./private/rbac";
 import { kubeconfigOutput, skyPilotConfig } from "./private/skypilot-config";
-import { podSecurityOf, requireOwnAccounts, requireSkyPilotProps } from "./private/skypilot-props";
+import {
+  podSecurityOf,
+  requireOwnAccounts,
+  requireSkyPilotProps,
+  workloadProperty,
+} from "./private/skypilot-props";
 import { SkyPilotRule, SkyPilotRules, skyPilotRules } from "./private/skypilot-rules";
 import { SYSTEM_NAMESPACE, useSkyPilotSystem } from "./private/skypilot-system";
 import { RbacSubject } from "./rbac-subject";
@@ -243,6 +249,9 @@ export class SkyPilotServiceAccount extends Construct {
     const dependencies = useNamespace(this, {
       namespace: this.launcherNamespace,
       createNamespace: props.sharedIdentity ? props.createNamespace : props.createLauncherNamespace,
+      ...(props.sharedIdentity
+        ? { purpose: NamespacePurpose.SKYPILOT_WORKLOADS }
+        : { purpose: NamespacePurpose.SKYPILOT_LAUNCHER, property: "launcherNamespace" }),
       labels: LABELS,
       provider: this.cluster.kubernetesProvider,
       dependencies: this.cluster.kubernetesDependencies,
@@ -263,7 +272,7 @@ export class SkyPilotServiceAccount extends Construct {
     const namespace = this.namespaces[index];
     const name = Token.isUnresolved(namespace) ? `${index}` : namespace;
     const scope = index === 0 ? this : new Construct(this, `namespace-${name}`);
-    const dependencies = this.useWorkloadNamespace(namespace, props);
+    const dependencies = this.useWorkloadNamespace(index, props);
     if (props.resourceQuota !== undefined) {
       new ResourceQuotaV1(scope, "quota", {
         metadata: { name: this.workloadServiceAccountName, namespace, labels: LABELS },
@@ -295,15 +304,15 @@ export class SkyPilotServiceAccount extends Construct {
     });
   }
 
-  private useWorkloadNamespace(
-    namespace: string,
-    props: SkyPilotServiceAccountProps,
-  ): ITerraformDependable[] {
+  private useWorkloadNamespace(index: number, props: SkyPilotServiceAccountProps): ITerraformDependable[] {
     const standard = props.podSecurity ?? podSecurityOf(props.features ?? {});
     return useNamespace(this, {
-      namespace,
+      namespace: this.namespaces[index],
       createNamespace: props.createNamespace,
-      labels: { ...LABELS, "pod-security.kubernetes.io/enforce": standard },
+      labels: LABELS,
+      podSecurity: { standard, property: "podSecurity" },
+      purpose: NamespacePurpose.SKYPILOT_WORKLOADS,
+      property: workloadProperty(index),
       provider: this.cluster.kubernetesProvider,
       dependencies: this.cluster.kubernetesDependencies,
     });
@@ -311,6 +320,12 @@ export class SkyPilotServiceAccount extends Construct {
 
   /** The launcher may make SkyPilot's DaemonSet only after there is a policy that holds it to that. */
   private bindSystem(create: boolean): void {
+    claimNamespace(this, {
+      namespace: SYSTEM_NAMESPACE,
+      purpose: NamespacePurpose.SKYPILOT_SYSTEM,
+      property: "features.objectStoreMounts",
+      provider: () => this.cluster.kubernetesProvider,
+    });
     const dependencies = useSkyPilotSystem(this, this.cluster, create);
     this.bindLauncher(this, "system", SYSTEM_NAMESPACE, this.rules.system, dependencies);
   }

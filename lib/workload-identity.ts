@@ -6,7 +6,7 @@ import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account
 import { ITerraformDependable } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
-import { useNamespace } from "./private/namespaces";
+import { refuseStandardOfExisting, useNamespace } from "./private/namespaces";
 import {
   DNS_SUBDOMAIN,
   PROJECT_NUMBER,
@@ -15,6 +15,7 @@ import {
   requireAtMostOne,
   requireName,
 } from "./private/validation";
+import { PodSecurityStandard } from "./pod-security-standard";
 
 /** The Kubernetes service account of pods, and what it is in Google Cloud. */
 export interface IWorkloadIdentity extends IConstruct {
@@ -43,6 +44,12 @@ export interface WorkloadIdentityOptions {
    * @default - true, but for `default`, `kube-system` and a reference to another resource
    */
   readonly createNamespace?: boolean;
+  /**
+   * Which pods the namespace admits, where it is made; constructs that share it must agree. Workloads that fall short of
+   * RESTRICTED are admitted or refused by it, and named in a warning and in the audit log in any case.
+   * @default PodSecurityStandard.BASELINE
+   */
+  readonly podSecurityStandard?: PodSecurityStandard;
   /**
    * Whether to make the Kubernetes service account. An existing one is annotated where that is needed.
    * @default true
@@ -123,9 +130,12 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     } else {
       this.member = this.federatedPrincipal(props.projectNumber ?? this.lookUpProjectNumber());
     }
+    const podSecurity = { standard: props.podSecurityStandard, property: "podSecurityStandard" };
+    refuseStandardOfExisting(this, podSecurity, props.namespace, props.createNamespace);
     this.namespaceDependencies = useNamespace(this, {
       namespace: props.namespace,
       createNamespace: props.createNamespace,
+      podSecurity,
       provider: this.cluster.kubernetesProvider,
       dependencies: this.cluster.kubernetesDependencies,
     });

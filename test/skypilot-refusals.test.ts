@@ -262,7 +262,7 @@ describe("two on one cluster are refused", () => {
       "that disagree on what a namespace admits",
       {},
       { serviceAccountName: "other", podSecurity: SkyPilotPodSecurity.PRIVILEGED },
-      `'label pod-security.kubernetes.io/enforce of the namespace' must be the same wherever "sky" is used, but another construct has "baseline", got "privileged"`,
+      `'podSecurity' must be the same wherever "sky" is used, but stack/a has "baseline", got "privileged"`,
     ],
     [
       "that disagree on who makes skypilot-system",

@@ -5,6 +5,7 @@ import type { RayAuthOptions } from "../ray-auth-options";
 import type { IRayCluster, RayClusterAttributes } from "../ray-cluster";
 import { RayNetworkPeer } from "../ray-network-peer";
 import { RayPods } from "../ray-pods";
+import { NamespacePurpose, claimNamespace } from "./namespace-purposes";
 import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./operator-peers";
 import { refuseOperatorsRoleName } from "./operator-role";
 import { RayNetworkPolicy, requireNetworkPeer, requireNetworkPolicy } from "./ray-network-policy";
@@ -42,6 +43,12 @@ export class ImportedRayCluster extends Construct implements IRayCluster {
     requireName(this, "rayVersion", attributes.rayVersion, RAY_VERSION);
     this.cluster = attributes.cluster;
     this.namespace = attributes.namespace;
+    claimNamespace(this, {
+      namespace: this.namespace,
+      purpose: NamespacePurpose.RAY,
+      property: "namespace",
+      provider: () => this.cluster.kubernetesProvider,
+    });
     this.rayClusterName = attributes.rayClusterName;
     this.headServiceAccountName = attributes.headServiceAccountName;
     this.kuberayVersion = attributes.kuberayVersion;

@@ -159,8 +159,10 @@ function requireIdentities(scope: IConstruct, props: RayClusterProps): void {
         );
       }
     }
-    if (props.createNamespace !== undefined) {
-      throw invalid(scope, "createNamespace", "be left to 'identity'", props.createNamespace);
+    for (const property of ["createNamespace", "podSecurityStandard"] as const) {
+      if (props[property] !== undefined) {
+        throw invalid(scope, property, "be left to 'identity'", props[property]);
+      }
     }
   }
   const namespace = identity?.namespace ?? props.namespace;

@@ -1,7 +1,7 @@
 import { TerraformStack } from "cdktf";
 import { SkyPilotFeatures, SkyPilotPodSecurity, SkyPilotRemoteIdentity } from "../skypilot-options";
 import type { SkyPilotServiceAccount, SkyPilotServiceAccountProps } from "../skypilot-service-account";
-import { isNamespaceCreated } from "./namespaces";
+import { refuseStandardOfExisting } from "./namespaces";
 import { SYSTEM_NAMESPACE } from "./skypilot-system";
 import { DNS_LABEL, DNS_SUBDOMAIN, QUANTITY, invalid, requireName } from "./validation";
 
@@ -85,10 +85,9 @@ function requirePodSecurity(sky: SkyPilotServiceAccount, props: SkyPilotServiceA
       throw invalid(sky, "podSecurity", requirement, podSecurity);
     }
   }
-  const existing = sky.namespaces.find((namespace) => !isNamespaceCreated(namespace, props.createNamespace));
-  if (existing !== undefined) {
-    const requirement = `not be given for the namespace "${existing}", which is not made here: label it where it is made`;
-    throw invalid(sky, "podSecurity", requirement, podSecurity);
+  for (const namespace of sky.namespaces) {
+    const given = { standard: podSecurity, property: "podSecurity" };
+    refuseStandardOfExisting(sky, given, namespace, props.createNamespace);
   }
 }
 
@@ -191,6 +190,7 @@ function requireApart(sky: SkyPilotServiceAccount, other: SkyPilotServiceAccount
   });
 }
 
-function workloadProperty(index: number): string {
+/** The property that names a workload namespace. */
+export function workloadProperty(index: number): string {
   return index === 0 ? "namespace" : `additionalNamespaces[${index - 1}]`;
 }
