@@ -1,5 +1,5 @@
 import { Release } from "@cdktf/provider-helm/lib/release";
-import { Fn, ITerraformDependable, TerraformResource } from "cdktf";
+import { ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
@@ -8,8 +8,16 @@ import { requireRoom } from "./private/node-fit";
 import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./private/operator-peers";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
+import { terraformJson } from "./private/terraform-json";
 import { DEFAULT_RAY_IMAGE } from "./private/versions";
-import { DNS_LABEL, KUBERAY_VERSION, invalid, requireAtLeast, requireName } from "./private/validation";
+import {
+  DNS_LABEL,
+  IMAGE,
+  KUBERAY_VERSION,
+  invalid,
+  requireAtLeast,
+  requireName,
+} from "./private/validation";
 import type { RayToleration } from "./ray-groups";
 import { RayNetworkPeer } from "./ray-network-peer";
 
@@ -187,6 +195,7 @@ class GkeAddonOperator extends KubeRayOperator {
   constructor(scope: Construct, id: string, props: KubeRayAddonProps) {
     super(scope, id, props.cluster, props.kuberayVersion);
     requireAtLeast(this, "timeoutMinutes", props.timeoutMinutes, 1);
+    requireName(this, "gateImage", props.gateImage, IMAGE);
     if (!props.cluster.rayOperatorAddon) {
       throw invalid(this, "cluster", `have 'rayOperatorAddon' on (${props.cluster.node.path} does not)`);
     }
@@ -285,7 +294,7 @@ class ChartOperator extends KubeRayOperator {
       repository: props.repository ?? (props.chart === undefined ? KUBERAY_REPOSITORY : undefined),
       chart: props.chart ?? "kuberay-operator",
       version: kuberayVersion,
-      values: props.values ? [Fn.jsonencode(props.values)] : undefined,
+      values: props.values ? [terraformJson(props.values)] : undefined,
       // A release that Terraform lost sight of is taken over instead of failing; safe only with a version.
       upgradeInstall: true,
       atomic: true,

@@ -229,6 +229,7 @@ export class RayAuthProxy extends Construct {
   /** Command that sets `RAY_JOB_HEADERS` for a service account, with a token of one hour; for others as `googleJobHeadersCommand`. */
   public jobHeadersCommand(subject: RbacSubject): string {
     if (subject.kind !== RbacSubjectKind.SERVICE_ACCOUNT) return this.googleJobHeadersCommand;
+    requireRbacSubject(this, "subject", this.rayCluster.cluster, subject);
     const { subjectName, namespace } = subject;
     return jobHeadersCommand(`kubectl create token ${subjectName} --namespace ${namespace} --duration=1h`);
   }

@@ -1,12 +1,13 @@
 import { StorageBucket, StorageBucketLifecycleRule } from "@cdktf/provider-google/lib/storage-bucket";
 import { StorageBucketIamMember } from "@cdktf/provider-google/lib/storage-bucket-iam-member";
-import { Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
+import { Annotations, Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
 import { BucketMountOptions } from "./bucket-mount-options";
 import { BucketRole } from "./bucket-role";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { gcsFuseVolume, requireMountOptions } from "./private/gcs-fuse";
 import { pathInStack, shortHash } from "./private/names";
+import { terraformJson } from "./private/terraform-json";
 import {
   DNS_LABEL,
   invalid,
@@ -44,8 +45,9 @@ export interface BucketLifecycleRule {
 /** Which objects a grant is about. */
 export interface BucketGrantOptions {
   /**
-   * Beginning of the names of the objects, for example `team-a/`. Listing is a right on the bucket as a whole, so who has
-   * only this grant cannot list objects. https://cloud.google.com/storage/docs/access-control/iam#conditions
+   * Beginning of the names of the objects, for example `team-a/`. End it with a slash to mean a folder: `team-a` is also the
+   * beginning of `team-ab/data`, of which a warning tells. Listing is a right on the bucket as a whole, so who has only this
+   * grant cannot list objects. https://cloud.google.com/storage/docs/access-control/iam#conditions
    * @default - all objects
    */
   readonly objectPrefix?: string;
@@ -133,6 +135,11 @@ export interface RayBucketAccessProps extends WorkloadIdentityOptions {
   readonly forceDestroy?: boolean;
 }
 
+/** In bytes of UTF-8. */
+const LONGEST_OBJECT_NAME = 1024;
+
+const LONGEST_DESCRIPTION = 256;
+
 /** Settings that only a bucket of ours has. */
 const NEW_BUCKET_ONLY = [
   "bucketLocation",
@@ -170,6 +177,7 @@ export class RayBucketAccess extends Construct {
   private readonly cluster: IGkeWorkloadIdentityCluster;
   private readonly givenBucketName: string;
   private readonly members = new Map<string, StorageBucketIamMember>();
+  private readonly openPrefixes = new Set<string>();
   private readonly grantees = new Set<IWorkloadIdentity>();
 
   constructor(scope: Construct, id: string, props: RayBucketAccessProps) {
@@ -228,8 +236,13 @@ export class RayBucketAccess extends Construct {
     this.grant(identity, [BucketRole.OBJECT_USER, BucketRole.BUCKET_VIEWER], options);
   }
 
-  /** Gives pods roles on the bucket. Ray clusters with that identity wait for them. */
+  /**
+   * Gives pods roles on the bucket. Ray clusters with that identity wait for them.
+   *
+   * @throws if `objectPrefix` has what ends a text in the condition that it becomes, or could not be the beginning of a name
+   */
   public grant(identity: IWorkloadIdentity, roles: BucketRole[], options: BucketGrantOptions = {}): void {
+    this.requirePrefix(options.objectPrefix);
     if (roles.length > 0) this.grantees.add(identity);
     for (const role of roles) {
       // What the role allows on the bucket itself cannot hang on the name of an object.
@@ -257,11 +270,37 @@ export class RayBucketAccess extends Construct {
   }
 
   private prefixCondition(prefix: string) {
+    const beginning = `projects/_/buckets/${this.bucketName}/objects/${prefix}`;
+    // A text of IAM's conditions is written as one of JSON; what is in a reference only Terraform can write so.
+    const text = Token.isUnresolved(prefix) ? terraformJson(beginning) : `"${beginning}"`;
     return {
       title: "object-prefix",
-      description: `Objects whose names begin with ${prefix}`,
-      expression: `resource.name.startsWith("projects/_/buckets/${this.bucketName}/objects/${prefix}")`,
+      description: shortened(`Objects whose names begin with ${prefix}`),
+      expression: `resource.name.startsWith(${text})`,
     };
+  }
+
+  /** https://cloud.google.com/storage/docs/objects#naming */
+  private requirePrefix(prefix: string | undefined): void {
+    if (prefix === undefined || Token.isUnresolved(prefix)) return;
+    if (prefix === "") {
+      throw invalid(
+        this,
+        "objectPrefix",
+        "have at least one character, or be left out for all objects",
+        prefix,
+      );
+    }
+    if (/["\\\p{Cc}]|[$%]\{/u.test(prefix) || Buffer.byteLength(prefix) > LONGEST_OBJECT_NAME) {
+      const rule = `be the beginning of an object's name, of at most ${LONGEST_OBJECT_NAME} bytes without double quotes, backslashes, control characters, "\${" and "%{"`;
+      throw invalid(this, "objectPrefix", rule, prefix);
+    }
+    if (!prefix.endsWith("/") && !this.openPrefixes.has(prefix)) {
+      this.openPrefixes.add(prefix);
+      Annotations.of(this).addWarning(
+        `'objectPrefix' ${JSON.stringify(prefix)} is also the beginning of names such as ${JSON.stringify(`${prefix}b/data`)}: end it with "/" to mean a folder (at ${this.node.path})`,
+      );
+    }
   }
 
   private createIdentity(props: RayBucketAccessProps): IWorkloadIdentity {
@@ -352,6 +391,13 @@ function regionOf(location: string): string {
     return Fn.upper(Fn.join("-", Fn.slice(Fn.split("-", location), 0, 2)));
   }
   return location.split("-").slice(0, 2).join("-").toUpperCase();
+}
+
+/** IAM takes 256 characters as the description of a condition. */
+function shortened(description: string): string {
+  const characters = [...description];
+  if (Token.isUnresolved(description) || characters.length <= LONGEST_DESCRIPTION) return description;
+  return `${characters.slice(0, LONGEST_DESCRIPTION - 3).join("")}...`;
 }
 
 function lifecycleRule(rule: BucketLifecycleRule): StorageBucketLifecycleRule {

@@ -24,6 +24,33 @@ function poolOf(pool: Partial<GkeNodePool>): any {
   return Template.of(stack).resource("google_container_node_pool");
 }
 
+test.each([
+  [
+    "endpoint",
+    "https://203.0.113.7",
+    'a host name or an address, and a port if need be, without a scheme, such as "203.0.113.7"',
+  ],
+  [
+    "endpoint",
+    '203.0.113.7"\n      token: "x',
+    'a host name or an address, and a port if need be, without a scheme, such as "203.0.113.7"',
+  ],
+  [
+    "workloadIdentityPool",
+    "my-project-id.svc.id.goog[kube-system/admin]",
+    'the pool of a project, such as "my-project-id.svc.id.goog"',
+  ],
+])("an attribute that would be read as something else is refused: %s %j", (property, value, rule) => {
+  expect(() =>
+    GkeWorkloadIdentityCluster.fromClusterAttributes(emptyStack(), "cluster", {
+      clusterName: "my-cluster",
+      location: "us-west1",
+      workloadIdentityPool: "my-project-id.svc.id.goog",
+      [property]: value,
+    }),
+  ).toThrow(new Error(`'${property}' must be ${rule}, got ${JSON.stringify(value)} (at stack/cluster)`));
+});
+
 test("a cluster has what Ray and a reviewer want without being asked", () => {
   const cluster = clusterOf();
 

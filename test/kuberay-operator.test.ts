@@ -125,6 +125,18 @@ test("the chart can come from a mirror or a file, with values", () => {
   expect(release.values).toEqual(['${jsonencode({"resources" = {"limits" = {"cpu" = "1"}}})}']);
 });
 
+test("texts with quotes in the values of the chart stay those texts", () => {
+  const stack = emptyStack();
+  KubeRayOperator.chart(stack, "operator", {
+    cluster: existingCluster(stack),
+    values: { env: [{ name: "A", value: '{"b": "\\\\"}' }] },
+  });
+
+  expect(Template.of(stack).resource("helm_release").values).toEqual([
+    String.raw`${"$"}{jsonencode({"env" = [{"name" = "A", "value" = "{\"b\": \"\\\\\"}"}]})}`,
+  ]);
+});
+
 test("an existing operator is not touched, and its version is the user's word", () => {
   const stack = emptyStack();
   const operator = KubeRayOperator.existing(stack, "operator", {

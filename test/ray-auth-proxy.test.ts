@@ -229,6 +229,21 @@ test("the commands are those that the user runs, for a service account and for a
   );
 });
 
+test("a command for a shell names service accounts only", () => {
+  const { proxy } = authProxy();
+
+  expect(() => proxy.jobHeadersCommand(RbacSubject.serviceAccount("x; rm -rf ~", "ray"))).toThrow(
+    new Error(
+      `'subject.subjectName' must be a DNS subdomain: 1 to 253 lower-case letters, digits, hyphens or dots, starting and ending with a letter or digit, got "x; rm -rf ~" (at ${proxy.node.path})`,
+    ),
+  );
+  expect(() => proxy.jobHeadersCommand(RbacSubject.serviceAccount("x", "$(id)"))).toThrow(
+    new Error(
+      `'subject.namespace' must be a DNS label: 1 to 63 lower-case letters, digits or hyphens, starting and ending with a letter or digit, got "$(id)" (at ${proxy.node.path})`,
+    ),
+  );
+});
+
 describe("order", () => {
   const stack = emptyStack();
   const cluster = standardCluster(stack);

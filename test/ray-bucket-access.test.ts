@@ -1,6 +1,6 @@
 import { TerraformVariable, Testing } from "cdktf";
 import { BucketRole, RayBucketAccess, RayBucketAccessProps, WorkloadIdentity } from "../lib";
-import { bucketAccess, emptyStack, existingCluster, standardCluster } from "./support/stacks";
+import { bucketAccess, emptyStack, existingCluster, standardCluster, warningsOf } from "./support/stacks";
 import { Template } from "./support/template";
 
 function bucketOf(props: Partial<RayBucketAccessProps> = {}): any {
@@ -104,6 +104,82 @@ test("a prefix limits the grant on objects but not the right to read the bucket'
     /^resource\.name\.startsWith\("projects\/_\/buckets\/\$\{google_storage_bucket\.\w+\.name\}\/objects\/team-a\/"\)$/,
   );
   expect(settings).not.toHaveProperty("condition");
+});
+
+describe("a prefix", () => {
+  const RULE =
+    'be the beginning of an object\'s name, of at most 1024 bytes without double quotes, backslashes, control characters, "${" and "%{"';
+
+  test.each([
+    'a/") || resource.name != ("x',
+    "a\\",
+    "a\\u0022",
+    "a\nb",
+    "a\rb",
+    "a\0b",
+    "${var.team}",
+    "a%{ if true }",
+    "é".repeat(513),
+  ])("that would change the condition is refused: %j", (objectPrefix) => {
+    const message = `'objectPrefix' must ${RULE}, got ${JSON.stringify(objectPrefix)} (at stack/bucket)`;
+
+    expect(() => grantsOf({ objectPrefix })).toThrow(new Error(message));
+    const stack = emptyStack();
+    const access = bucketAccess(stack, existingCluster(stack));
+    for (const grant of ["grantRead", "grantReadWrite"] as const) {
+      expect(() => access[grant](access.identity, { objectPrefix })).toThrow(new Error(message));
+    }
+  });
+
+  test("that is empty is refused", () => {
+    expect(() => grantsOf({ objectPrefix: "" })).toThrow(
+      new Error(
+        `'objectPrefix' must have at least one character, or be left out for all objects, got "" (at stack/bucket)`,
+      ),
+    );
+  });
+
+  test.each(["team-a/", "it's (a) 'b'/", "ünï/", "$HOME/100%/", "a/{b}/"])(
+    "is taken as it is written: %s",
+    (objectPrefix) => {
+      expect(grantsOf({ objectPrefix })[0].condition).toEqual({
+        title: "object-prefix",
+        description: `Objects whose names begin with ${objectPrefix}`,
+        expression: expect.stringContaining(`.name}/objects/${objectPrefix}")`),
+      });
+    },
+  );
+
+  test("that Terraform alone knows is put between quotes by Terraform", () => {
+    const stack = emptyStack();
+    const team = new TerraformVariable(stack, "team", {}).stringValue;
+    bucketAccess(stack, existingCluster(stack), { objectPrefix: `teams/${team}/` });
+    const grants = Template.of(stack).resources("google_storage_bucket_iam_member");
+
+    expect(grants.find(({ condition }) => condition !== undefined).condition.expression).toMatch(
+      /^resource\.name\.startsWith\(\$\{jsonencode\("projects\/_\/buckets\/\$\{google_storage_bucket\.\w+\.name\}\/objects\/teams\/\$\{var\.team\}\/"\)\}\)$/,
+    );
+  });
+
+  test("of any length has a description that IAM takes", () => {
+    const [{ condition }] = grantsOf({ objectPrefix: `${"a".repeat(300)}/` });
+
+    expect(condition.description).toBe(`Objects whose names begin with ${"a".repeat(222)}...`);
+  });
+
+  test("without a slash at its end is warned of, once", () => {
+    const stack = emptyStack();
+    const access = bucketAccess(stack, existingCluster(stack), { objectPrefix: "team-a" });
+    access.grantRead(access.identity, { objectPrefix: "team-a" });
+    access.grantRead(access.identity, { objectPrefix: "team-b/" });
+
+    expect(warningsOf(stack)).toEqual([
+      [
+        "stack/bucket",
+        `'objectPrefix' "team-a" is also the beginning of names such as "team-ab/data": end it with "/" to mean a folder (at stack/bucket)`,
+      ],
+    ]);
+  });
 });
 
 test("an existing bucket is only granted on", () => {

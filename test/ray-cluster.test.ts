@@ -265,6 +265,33 @@ test("values that only Terraform knows are put together by Terraform", () => {
   );
 });
 
+test("a text with quotes, backslashes and templates stays that text where Terraform puts the values together", () => {
+  const { stack, ray } = rayCluster({
+    head: { cpu: 2, memoryGiB: 8, customResources: { slots: 2 } },
+    image: "example/ray:mine",
+  });
+  const mode = new TerraformVariable(stack, "mode", { type: "string" }).stringValue;
+  ray.head.addEnv("MODE", `say "${mode}"`);
+  ray.head.addEnv("TEXT", 'a"b\\c%{ if true }');
+
+  const [values] = Template.of(stack).resource("helm_release").values;
+  expect(values).toContain(String.raw`"resources" = "'{\"slots\": 2}'"`);
+  expect(values).toContain(String.raw`"value" = "say \"${"${var.mode}"}\""`);
+  expect(values).toContain(String.raw`"value" = "a\"b\\c%%{ if true }"`);
+});
+
+test.each<[string, Partial<RayClusterProps>]>([
+  ["image", { image: "ray:1\nprivileged: true" }],
+  ["head.image", { head: { cpu: 2, memoryGiB: 8, image: "ray:1\nprivileged: true" } }],
+  ["workerGroups[0].image", { workerGroups: [{ ...cpuGroup, image: "ray:1\nprivileged: true" }] }],
+])("an image that is none is refused: %s", (property, props) => {
+  expect(() => rayCluster(props)).toThrow(
+    new Error(
+      `'${property}' must be the name of an image, such as "quay.io/example/tool:1.2.3", got "ray:1\\nprivileged: true" (at stack/ray)`,
+    ),
+  );
+});
+
 describe("what features add", () => {
   test("reaches the head and every worker group, whichever came first", () => {
     const { stack, ray } = rayCluster({

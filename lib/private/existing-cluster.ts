@@ -10,7 +10,7 @@ import {
   WORKLOAD_POOL,
 } from "./gke-cluster-base";
 import { PlainDataSource } from "./plain-elements";
-import { invalid } from "./validation";
+import { ENDPOINT, WORKLOAD_IDENTITY_POOL, invalid, requireName } from "./validation";
 
 /** What must be true of a cluster once it has been read. */
 interface Postcondition {
@@ -85,6 +85,8 @@ export class ClusterOfAttributes extends GkeClusterBase {
     private readonly attributes: GkeClusterAttributes,
   ) {
     super(scope, id, attributes);
+    requireName(this, "workloadIdentityPool", attributes.workloadIdentityPool, WORKLOAD_IDENTITY_POOL);
+    requireName(this, "endpoint", attributes.endpoint, ENDPOINT);
     this.workloadIdentityPool = attributes.workloadIdentityPool;
     this.kubernetesDependencies = [...(attributes.kubernetesDependencies ?? [])];
   }

@@ -1,9 +1,10 @@
 import * as path from "node:path";
 import { Release } from "@cdktf/provider-helm/lib/release";
-import { AssetType, Fn, ITerraformDependable, Lazy, TerraformAsset, TerraformStack, Token } from "cdktf";
+import { AssetType, ITerraformDependable, Lazy, TerraformAsset, TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { lateDependencies } from "./dependencies";
+import { terraformJson } from "./terraform-json";
 
 /** The version in the chart's own Chart.yaml. */
 const CHART_VERSION = "1.0.0";
@@ -54,7 +55,7 @@ function chartPath(scope: Construct): string {
 
 /** JSON, which Terraform's plans show field by field; put together by Terraform where a value is known only there. */
 function jsonText(value: any): string {
-  return hasToken(value) ? Fn.jsonencode(value) : JSON.stringify(value);
+  return hasToken(value) ? terraformJson(value) : JSON.stringify(value);
 }
 
 /** Whether a value, or something in it, is known to Terraform alone. */

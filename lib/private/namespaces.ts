@@ -89,7 +89,7 @@ function registryOf(stack: TerraformStack): Namespaces | undefined {
 }
 
 /** Whether a namespace is made where it is left open: every cluster has some, and a reference is to something that exists. */
-export function isNamespaceCreated(namespace: string, createNamespace?: boolean): boolean {
+function isNamespaceCreated(namespace: string, createNamespace?: boolean): boolean {
   return createNamespace ?? !(Token.isUnresolved(namespace) || BUILT_IN.test(namespace));
 }
 

@@ -42,6 +42,7 @@ export function autoscales({ enableInTreeAutoscaling, workerGroups }: RayCluster
 export function requireRayClusterProps(scope: IConstruct, props: RayClusterProps): void {
   requireName(scope, "rayClusterName", props.rayClusterName, RAY_CLUSTER_NAME);
   requireName(scope, "rayVersion", props.rayVersion, RAY_VERSION);
+  requireName(scope, "image", props.image, IMAGE);
   requireName(scope, "namespace", props.namespace, DNS_LABEL);
   requireName(scope, "serviceAccountName", props.serviceAccountName, DNS_SUBDOMAIN);
   requireGroup(scope, "head", props.head, props);
@@ -89,6 +90,7 @@ export function requireAutoscalerAccount(scope: IConstruct, name: string): void 
 function requireGroup(scope: IConstruct, path: string, group: RayGroup, props: RayClusterProps): void {
   requirePositive(scope, `${path}.cpu`, group.cpu);
   requireAtLeast(scope, `${path}.memoryGiB`, group.memoryGiB, LEAST_MEMORY_GIB);
+  requireName(scope, `${path}.image`, group.image, IMAGE);
   requireName(scope, `${path}.priorityClassName`, group.priorityClassName, DNS_SUBDOMAIN);
   requireRayResources(scope, path, group);
   group.topologySpreadConstraints?.forEach((constraint, index) =>

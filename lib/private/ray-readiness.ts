@@ -10,6 +10,7 @@ import { hasToken } from "./manifest-release";
 import { shortHash } from "./names";
 import { PlainAttributes, PlainDataSource, PlainResource } from "./plain-elements";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
+import { terraformJson } from "./terraform-json";
 
 /** Of which description of the Ray cluster a head is. */
 const DESCRIPTION_ANNOTATION = "cdktf-gke-ray/description";
@@ -131,7 +132,7 @@ export function markHead(manifest: { [field: string]: any }): void {
   );
   const description = JSON.parse(text);
   const hash = hasToken(description)
-    ? Fn.substr(Fn.sha256(Fn.jsonencode(description)), 0, 6)
+    ? Fn.substr(Fn.sha256(terraformJson(description)), 0, 6)
     : shortHash(text);
   manifest.spec.headGroupSpec.template.metadata = {
     ...metadata,

@@ -24,6 +24,13 @@ export const PROJECT_NUMBER: NamingRule = {
   description: "a project number: digits only",
 };
 
+/** https://cloud.google.com/kubernetes-engine/docs/concepts/workload-identity */
+export const WORKLOAD_IDENTITY_POOL: NamingRule = {
+  pattern: /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]\.svc\.id\.goog$/,
+  maxLength: 120,
+  description: 'the pool of a project, such as "my-project-id.svc.id.goog"',
+};
+
 /** https://cloud.google.com/compute/docs/regions-zones */
 export const LOCATION: NamingRule = {
   pattern: /^[a-z]+(-[a-z]+)+[0-9]+(-[a-z0-9]+)?$/,
@@ -107,6 +114,13 @@ export const HOST_NAME: NamingRule = {
   pattern: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
   maxLength: 253,
   description: 'a host name in lower case, without scheme, port or path, such as "github.com"',
+};
+
+/** https://www.rfc-editor.org/rfc/rfc3986#section-3.2 */
+export const ENDPOINT: NamingRule = {
+  pattern: /^([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?$/,
+  maxLength: 259,
+  description: 'a host name or an address, and a port if need be, without a scheme, such as "203.0.113.7"',
 };
 
 /** https://github.com/distribution/reference/blob/v0.6.0/reference.go */

@@ -1,5 +1,5 @@
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { TerraformStack, Testing } from "cdktf";
+import { AnnotationMetadataEntryType, TerraformStack, Testing } from "cdktf";
 import {
   GkeClusterOptions,
   GkeWorkloadIdentityCluster,
@@ -104,4 +104,16 @@ export function skyPilot(
     ...props,
   });
   return { stack, sky };
+}
+
+/** The warnings of a stack as cdktf's manifest has them, each with the path of its construct. */
+export function warningsOf(stack: TerraformStack): [string, string][] {
+  Testing.synth(stack, true);
+  return stack.node
+    .findAll()
+    .flatMap(({ node }) =>
+      node.metadata
+        .filter(({ type }) => type === AnnotationMetadataEntryType.WARN)
+        .map(({ data }): [string, string] => [node.path, data]),
+    );
 }

@@ -1,0 +1,14 @@
+import { Fn, Token } from "cdktf";
+
+/** A value as JSON that Terraform puts together, for values that are known to it alone. */
+export function terraformJson(value: any): string {
+  return Fn.jsonencode(quotable(value));
+}
+
+/** cdktf 0.21 puts strings between quotes as they are, but for line breaks and references. */
+function quotable(value: any): any {
+  if (typeof value === "string") return value.replace(/["\\]/g, "\\$&").replace(/%\{/g, "%%{");
+  if (Array.isArray(value)) return value.map(quotable);
+  if (value === null || typeof value !== "object" || Token.isUnresolved(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [quotable(key), quotable(item)]));
+}
