@@ -10,6 +10,7 @@ import { useNamespace } from "./private/namespaces";
 import { CONFIG_FILE, DASHBOARD_PORT, ProxyContainerOptions } from "./private/ray-auth-proxy-container";
 import { ProxyDeployment } from "./private/ray-auth-proxy-deployment";
 import { addProxySidecar } from "./private/ray-auth-proxy-sidecar";
+import { noteGuard } from "./private/open-ray-api";
 import {
   headServiceName,
   jobHeadersCommand,
@@ -173,6 +174,7 @@ export class RayAuthProxy extends Construct {
     this.authorizeOn = props.authorizeOn ?? RayAuthResource.DASHBOARD;
     this.tls = props.tlsSecretName !== undefined;
     this.requireProps(props);
+    noteGuard(this.rayCluster);
     const { rayClusterName, headServiceAccountName, head, workers } = this.rayCluster;
     const isSidecar = this.placement === RayAuthProxyPlacement.HEAD_SIDECAR;
     this.namespace = isSidecar ? this.rayCluster.namespace : this.ownNamespace(props);

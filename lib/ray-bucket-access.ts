@@ -298,7 +298,7 @@ export class RayBucketAccess extends Construct {
     if (!prefix.endsWith("/") && !this.openPrefixes.has(prefix)) {
       this.openPrefixes.add(prefix);
       Annotations.of(this).addWarning(
-        `'objectPrefix' ${JSON.stringify(prefix)} is also the beginning of names such as ${JSON.stringify(`${prefix}b/data`)}: end it with "/" to mean a folder (at ${this.node.path})`,
+        `'objectPrefix' ${JSON.stringify(prefix)} is also the beginning of names such as ${JSON.stringify(`${prefix}b/data`)}: end it with "/" to mean a folder`,
       );
     }
   }

@@ -12,6 +12,7 @@ import { manifestRelease } from "./private/manifest-release";
 import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
 import { enforcedStandard, refuseStandardOfExisting, useNamespace } from "./private/namespaces";
 import { refuseOperatorsRoleName } from "./private/operator-role";
+import { warnOfOpenApi } from "./private/open-ray-api";
 import { requirePodSecurity } from "./private/pod-security";
 import { RayTokenAuth } from "./private/ray-auth";
 import { autoscales, requireAutoscalerAccount, requireRayClusterProps } from "./private/ray-cluster-props";
@@ -179,7 +180,8 @@ export interface RayClusterProps {
    */
   readonly gcsFaultToleranceOptions?: RayGcsFaultToleranceOptions;
   /**
-   * Ray's own authentication of callers, instead of a `RayAuthProxy`.
+   * Ray's own authentication of callers, instead of a `RayAuthProxy`. With neither, a warning tells, unless `RAY_AUTH_MODE` is in
+   * `head.env`.
    * @default - none: whoever reaches the ports may use Ray
    */
   readonly authOptions?: RayAuthOptions;
@@ -286,6 +288,7 @@ export class RayCluster extends Construct implements IRayCluster {
     }
     if (props.authOptions?.enableK8sTokenAuth) this.tokenAuth = this.createTokenAuth();
     refuseOperatorsRoleName(this);
+    if (props.authOptions === undefined && props.head.env?.RAY_AUTH_MODE === undefined) warnOfOpenApi(this);
     this.resource = manifestRelease(this, "ray-cluster", {
       cluster: this.cluster,
       releaseName: this.rayClusterName,

@@ -1,6 +1,6 @@
-import { RayAuthMode, RayClusterProps, RbacSubject } from "../lib";
+import { KubeRayOperator, RayAuthMode, RayAuthProxy, RayCluster, RayClusterProps, RbacSubject } from "../lib";
 import { Graph } from "./support/graph";
-import { rayCluster } from "./support/stacks";
+import { rayCluster, warningsOf } from "./support/stacks";
 import { Template } from "./support/template";
 
 const token = { mode: RayAuthMode.TOKEN };
@@ -135,5 +135,39 @@ describe("refuses", () => {
     expect(() => rayCluster({ authOptions: token, workerGroups: [group] }, "1.6.2")).toThrow(
       `'workerGroups[0].env.RAY_AUTH_MODE' must be left to 'authOptions', got "disabled" (at stack/ray)`,
     );
+  });
+});
+
+describe("a Ray cluster whose callers nobody asks who they are", () => {
+  test("is warned of, with the ways out", () => {
+    const { stack } = rayCluster();
+
+    expect(warningsOf(stack)).toEqual([
+      [
+        "stack/ray",
+        `nobody asks who uses the Ray cluster "raycluster-mini": its pods have RAY_AUTH_MODE=disabled, which from Ray 2.61 on turns a default off, and whoever reaches their ports runs code as they do. Add a RayAuthProxy or set 'authOptions'; to have it so, set RAY_AUTH_MODE in 'head.env'`,
+      ],
+    ]);
+  });
+
+  test.each<[string, Partial<RayClusterProps>]>([
+    ["Ray asks", { authOptions: token }],
+    ["it is said to be so", { head: { cpu: 2, memoryGiB: 8, env: { RAY_AUTH_MODE: "disabled" } } }],
+  ])("is not warned of where %s", (_case, props) => {
+    expect(warningsOf(rayCluster(props, "1.6.2").stack)).toEqual([]);
+  });
+
+  test("is not warned of where a proxy asks, added later or to another one alone", () => {
+    const { stack, ray } = rayCluster();
+    const operator = stack.node.findChild("operator") as KubeRayOperator;
+    const other = new RayCluster(stack, "other", {
+      operator,
+      namespace: "other",
+      rayClusterName: "other",
+      head: { cpu: 2, memoryGiB: 8 },
+    });
+    new RayAuthProxy(stack, "auth", { rayCluster: ray });
+
+    expect(warningsOf(stack).map(([path]) => path)).toEqual([other.node.path]);
   });
 });

@@ -176,7 +176,7 @@ describe("a prefix", () => {
     expect(warningsOf(stack)).toEqual([
       [
         "stack/bucket",
-        `'objectPrefix' "team-a" is also the beginning of names such as "team-ab/data": end it with "/" to mean a folder (at stack/bucket)`,
+        `'objectPrefix' "team-a" is also the beginning of names such as "team-ab/data": end it with "/" to mean a folder`,
       ],
     ]);
   });
