@@ -94,3 +94,25 @@ while len(nodes) < 2 and time.time() < deadline:
     nodes |= set(ray.get([where.remote() for _ in range(2)]))
 print("nodes:", len(nodes))
 `;
+
+/** Actors, each of which needs a worker of one group and keeps it from being idle. */
+export const HOLD = `
+import ray, sys
+ray.init(address="auto", namespace="holders", log_to_driver=False)
+
+@ray.remote(num_cpus=0)
+class Holder:
+    def where(self):
+        return ray.get_runtime_context().get_node_id()
+
+holders = [Holder.options(name=g, lifetime="detached", resources={g: 1}).remote() for g in sys.argv[1:]]
+print("nodes:", len(set(ray.get([holder.where.remote() for holder in holders], timeout=240))))
+`;
+
+/** Lets such actors go. */
+export const LET_GO = `
+import ray, sys
+ray.init(address="auto", namespace="holders", log_to_driver=False)
+for group in sys.argv[1:]:
+    ray.kill(ray.get_actor(group))
+`;

@@ -72,9 +72,10 @@ export class KubeClient {
     return JSON.parse(await this.send("PATCH", path, JSON.stringify(fields), "application/merge-patch+json"));
   }
 
-  /** Sends a request of any kind and tells how it was answered. */
+  /** Sends a request of any kind and tells how it was answered. A patch is a JSON patch if it is a list, else a merge patch. */
   public async attempt(method: string, path: string, body?: object): Promise<Answer> {
-    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    const patchType = `application/${Array.isArray(body) ? "json" : "merge"}-patch+json`;
+    const type = method === "PATCH" ? patchType : "application/json";
     return this.request(method, path, body === undefined ? undefined : JSON.stringify(body), type);
   }
 

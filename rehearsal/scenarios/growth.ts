@@ -1,31 +1,10 @@
 import { RayAutoscalerVersion } from "../../lib/ray-autoscaler-options";
 import { RayClusterUpgradeStrategy } from "../../lib/ray-cluster";
 import type { RayWorkerGroup } from "../../lib/ray-groups";
-import type { RayPods } from "../ray-pods";
+import { HOLD, LET_GO, type RayPods } from "../ray-pods";
 import { expect, Scenario, Stage } from "../stage";
 import type { Terraform } from "../terraform";
 import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
-
-/** Actors, each of which needs a worker of one group and keeps it from being idle. */
-const HOLD = `
-import ray, sys
-ray.init(address="auto", namespace="growth", log_to_driver=False)
-
-@ray.remote(num_cpus=0)
-class Holder:
-    def where(self):
-        return ray.get_runtime_context().get_node_id()
-
-holders = [Holder.options(name=g, lifetime="detached", resources={g: 1}).remote() for g in sys.argv[1:]]
-print("nodes:", len(set(ray.get([holder.where.remote() for holder in holders], timeout=240))))
-`;
-
-const LET_GO = `
-import ray, sys
-ray.init(address="auto", namespace="growth", log_to_driver=False)
-for group in sys.argv[1:]:
-    ray.kill(ray.get_actor(group))
-`;
 
 /** How long a worker has nothing to do before the autoscaler ends it. */
 const IDLE_SECONDS = 10;

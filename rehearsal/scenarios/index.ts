@@ -2,6 +2,7 @@ import type { Scenario } from "../stage";
 import { auth } from "./auth";
 import { authLoad } from "./auth-load";
 import { authModes } from "./auth-modes";
+import { autoscalerBounds } from "./autoscaler-bounds";
 import { bucketFolders } from "./bucket-folders";
 import { cli } from "./cli";
 import { faults } from "./faults";
@@ -35,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   ...tenants,
   upgrade,
   growth,
+  autoscalerBounds,
   rayChanges,
   bucketFolders,
   lostHead,
