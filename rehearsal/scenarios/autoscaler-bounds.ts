@@ -19,6 +19,18 @@ const OWN = "raycluster";
 const SHARED = "shared";
 const GROUP = "cpu";
 
+/** Larger than the head and each worker. */
+const LARGE_TASK = `
+import ray
+ray.init(address="auto", log_to_driver=False)
+
+@ray.remote(num_cpus=2)
+def large():
+    return "done"
+
+print(ray.get(large.remote(), timeout=120))
+`;
+
 /** A Ray cluster with the autoscaler, and policies for another one of the same account that comes by other means. */
 function synthesizeStack(version: RayAutoscalerVersion): string {
   const outdir = mkdtempSync(join(tmpdir(), "synthesized-"));
@@ -78,6 +90,7 @@ export const autoscalerBounds: Scenario = {
     await terraform.apply();
     await expectGrowth(stage, pods, RayAutoscalerVersion.V2);
     await stage.expectNothingToDo(terraform);
+    await expectResizing(stage, pods);
 
     const tried = await expectBounds(stage, {
       namespace: NAMESPACE,
@@ -118,6 +131,26 @@ async function expectGrowth(stage: Stage, pods: RayPods, version: RayAutoscalerV
   const { spec } = await pods.object();
   const replicas = spec.workerGroupSpecs.map((group: any) => group.replicas);
   expect(replicas.join() === "0,0", "the autoscaler's numbers are others", replicas);
+}
+
+/** @throws unless the autoscaler makes the head larger in place for a task that does not fit on it */
+async function expectResizing(stage: Stage, pods: RayPods): Promise<void> {
+  stage.step("resizes in place");
+  const [before] = await pods.list("head");
+  const groups = { headgroup: { "max-cpu": "2", "max-memory": "4Gi", "resize-timeout": 60 } };
+  const annotations = { "ray.io/ippr": JSON.stringify({ groups }) };
+  const path = `/apis/ray.io/v1/namespaces/${NAMESPACE}/rayclusters/${OWN}`;
+  await stage.node.client.merge(path, { metadata: { annotations } });
+  const printed = await pods.python(LARGE_TASK);
+  expect(printed.includes("done"), "the task has no place", printed);
+  const [{ metadata, spec }] = await pods.list("head");
+  expect(metadata.uid === before.metadata.uid, "the head was replaced", metadata);
+  const { cpu } = spec.containers[0].resources.limits;
+  expect(cpu === "2", "the head is not larger", cpu);
+  await stage.node.waitFor("the autoscaler's note on the head", 60_000, async () => {
+    const [head] = await pods.list("head");
+    return /"resizing-at": null/.test(head.metadata.annotations?.["ray.io/ippr-status"] ?? "");
+  });
 }
 
 /** Of the Ray container; empty where it is not set. */
