@@ -369,6 +369,22 @@ describe("skypilot-system", () => {
     for (const field of ["initContainers", "hostPID", "hostNetwork", "hostIPC", "serviceAccountName"]) {
       expect(expressions.filter((expression) => expression.includes(`"${field}"`))).toEqual([]);
     }
+    // What is admitted has a value of its own in another rule.
+    const admitted = expressions
+      .filter((expression) => /^dyn\(variables\.(pod|container)\)\.all/.test(expression))
+      .flatMap((expression) => JSON.parse(expression.match(/\[.*\]/)![0]) as string[]);
+    expect(admitted).toHaveLength(18);
+    for (const field of admitted) {
+      const pinning = expressions.filter((expression) =>
+        new RegExp(`variables\\.(pod|container)\\.${field}\\b`).test(expression),
+      );
+      expect({ [field]: pinning }).not.toEqual({ [field]: [] });
+    }
+    expect(expressions).toContainEqual(
+      expect.stringContaining(
+        '(!has(variables.container.terminationMessagePath) || variables.container.terminationMessagePath == "/dev/termination-log")',
+      ),
+    );
   });
 });
 

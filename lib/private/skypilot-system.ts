@@ -13,6 +13,18 @@ export const SYSTEM_NAMESPACE = "skypilot-system";
 /** What SkyPilot's DaemonSet is made of. */
 const IMAGE = "berkeleyskypilot/fusermount-server";
 const SHARED_FOLDER = "/var/run/fusermount";
+const PROBE_FIELDS = [
+  "exec",
+  "failureThreshold",
+  "initialDelaySeconds",
+  "periodSeconds",
+  "successThreshold",
+  "timeoutSeconds",
+];
+
+/** Ten times what SkyPilot asks for, on every node. */
+const MOST_CPU = "500m";
+const MOST_MEMORY = "500Mi";
 const LIVENESS_COMMAND = ["/bin/sh", "-c", `test -S ${SHARED_FOLDER}/server.sock`];
 
 /**
@@ -116,9 +128,10 @@ function policyBinding() {
 }
 
 /**
- * What must hold, and what is said when it does not: fields that are not named here, such as later Kubernetes versions may
- * have, are not admitted. The programs that run are the image's and the one liveness command; nothing may be mounted over
- * them, because tasks write to the shared folder.
+ * What must hold, and what is said when it does not. Whoever may create the DaemonSet may also fill every node with it, hold up
+ * the end of its pods, or put files over the image's programs. So every field has the value that SkyPilot's manifest or the API
+ * server's default gives it, and a field that is not named here, such as later Kubernetes versions may have, is not admitted.
+ * Left open are the image's version, so that SkyPilot can renew it, and what the probe's times are.
  */
 const VALIDATIONS: readonly (readonly [string, string])[] = [
   [
@@ -126,8 +139,12 @@ const VALIDATIONS: readonly (readonly [string, string])[] = [
     `object.metadata.name == "${FUSE_DAEMON_SET}"`,
   ],
   [
+    "it has no owner, and no finalizer but those of Kubernetes, so that it can be deleted",
+    `!has(object.metadata.ownerReferences) && (!has(object.metadata.finalizers) || object.metadata.finalizers.all(finalizer, finalizer in ["foregroundDeletion", "orphan"]))`,
+  ],
+  [
     "its pods have SkyPilot's label, and no annotation but that of a restart",
-    `variables.template.metadata.labels == {"app": "${FUSE_DAEMON_SET}"} && (!has(variables.template.metadata.annotations) || ${onlyKeys("variables.template.metadata.annotations", ["kubectl.kubernetes.io/restartedAt"])})`,
+    `${onlyKeys("variables.template.metadata", ["annotations", "creationTimestamp", "labels"])} && variables.template.metadata.labels == {"app": "${FUSE_DAEMON_SET}"} && (!has(variables.template.metadata.annotations) || ${onlyKeys("variables.template.metadata.annotations", ["kubectl.kubernetes.io/restartedAt"])})`,
   ],
   [
     "its pods have no field that SkyPilot's have not",
@@ -141,6 +158,19 @@ const VALIDATIONS: readonly (readonly [string, string])[] = [
       "tolerations",
       "volumes",
     ]),
+  ],
+  [
+    "its pods are resolved, scheduled, restarted and ended as by default",
+    [
+      isOr("variables.pod", "dnsPolicy", "ClusterFirst"),
+      isOr("variables.pod", "restartPolicy", "Always"),
+      isOr("variables.pod", "schedulerName", "default-scheduler"),
+      isOr("variables.pod", "terminationGracePeriodSeconds", 30),
+    ].join(" && "),
+  ],
+  [
+    "its pods tolerate the taints that SkyPilot's do",
+    `!has(variables.pod.tolerations) || variables.pod.tolerations.all(toleration, ${onlyKeys("toleration", ["operator", "effect"])} && has(toleration.operator) && toleration.operator == "Exists")`,
   ],
   [
     "its pods have an empty security context",
@@ -166,6 +196,20 @@ const VALIDATIONS: readonly (readonly [string, string])[] = [
     ]),
   ],
   [
+    "its container is named server, is pulled as by default, and leaves its last message where the default is, over no program",
+    [
+      `variables.container.name == "server"`,
+      // By default the first for a version, and the second for "latest".
+      `(!has(variables.container.imagePullPolicy) || variables.container.imagePullPolicy in ["IfNotPresent", "Always"])`,
+      isOr("variables.container", "terminationMessagePath", "/dev/termination-log"),
+      isOr("variables.container", "terminationMessagePolicy", "File"),
+    ].join(" && "),
+  ],
+  [
+    `its container asks for no more than ${MOST_CPU} CPU and ${MOST_MEMORY} of memory, and for nothing else`,
+    `!has(variables.container.resources) || (${onlyKeys("variables.container.resources", ["requests", "limits"])} && ${modest("requests")} && ${modest("limits")})`,
+  ],
+  [
     "its container's security context says nothing but 'privileged'",
     `!has(variables.container.securityContext) || ${onlyKeys("variables.container.securityContext", ["privileged"])}`,
   ],
@@ -174,8 +218,8 @@ const VALIDATIONS: readonly (readonly [string, string])[] = [
     `!has(variables.container.env) || variables.container.env.all(variable, variable.name == "FUSERMOUNT_SHARED_DIR" && has(variable.value) && variable.value == "${SHARED_FOLDER}")`,
   ],
   [
-    `it has only ${SHARED_FOLDER} of the node`,
-    `!has(variables.pod.volumes) || variables.pod.volumes.all(volume, ${onlyKeys("volume", ["name", "hostPath"])} && has(volume.hostPath) && volume.hostPath.path == "${SHARED_FOLDER}")`,
+    `it has only the folder ${SHARED_FOLDER} of the node`,
+    `!has(variables.pod.volumes) || variables.pod.volumes.all(volume, ${onlyKeys("volume", ["name", "hostPath"])} && has(volume.hostPath) && volume.hostPath.path == "${SHARED_FOLDER}" && (!has(volume.hostPath.type) || volume.hostPath.type in ["", "Directory", "DirectoryOrCreate"]))`,
   ],
   [
     `it mounts that at ${SHARED_FOLDER} and nowhere else`,
@@ -183,9 +227,23 @@ const VALIDATIONS: readonly (readonly [string, string])[] = [
   ],
   [
     "its liveness probe is SkyPilot's",
-    `!has(variables.container.livenessProbe) || (has(variables.container.livenessProbe.exec) && variables.container.livenessProbe.exec.command == ${JSON.stringify(LIVENESS_COMMAND)})`,
+    `!has(variables.container.livenessProbe) || (${onlyKeys("variables.container.livenessProbe", PROBE_FIELDS)} && has(variables.container.livenessProbe.exec) && variables.container.livenessProbe.exec.command == ${JSON.stringify(LIVENESS_COMMAND)})`,
   ],
 ];
+
+/** Whether a field is left out or has the one value. */
+function isOr(object: string, field: string, value: string | number): string {
+  return `(!has(${object}.${field}) || ${object}.${field} == ${JSON.stringify(value)})`;
+}
+
+/** Whether the requests or limits of the container are small; without requests the limits stand for them. */
+function modest(field: string): string {
+  const amounts = `variables.container.resources.${field}`;
+  const atMost = (resource: string, most: string) =>
+    `(!("${resource}" in ${amounts}) || quantity(string(${amounts}["${resource}"])).compareTo(quantity("${most}")) <= 0)`;
+  const each = [onlyKeys(amounts, ["cpu", "memory"]), atMost("cpu", MOST_CPU), atMost("memory", MOST_MEMORY)];
+  return `(!has(${amounts}) || (${each.join(" && ")}))`;
+}
 
 /** Whether an object has fields of these names alone; `dyn` because CEL looks at the fields of maps only. */
 function onlyKeys(expression: string, keys: string[]): string {

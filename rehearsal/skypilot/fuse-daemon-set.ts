@@ -100,6 +100,34 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "the node's memory": (pod) => (pod.hostIPC = true),
   "another service account": (pod) => (pod.serviceAccountName = "stronger"),
   "another service account, by the old field": (pod) => (pod.serviceAccount = "stronger"),
+  "its last message over a program": (_pod, container) => (container.terminationMessagePath = "/bin/sh"),
+  "its log as its last message": (_pod, container) =>
+    (container.terminationMessagePolicy = "FallbackToLogsOnError"),
+  "an image that is never pulled": (_pod, container) => (container.imagePullPolicy = "Never"),
+  "another name of the container": (_pod, container) => (container.name = "another"),
+  "the CPUs of a node": (_pod, container) => (container.resources.requests.cpu = "7"),
+  "the memory of a node": (_pod, container) => (container.resources.limits = { memory: "30Gi" }),
+  "the GPUs of a node": (_pod, container) => (container.resources.limits = { "nvidia.com/gpu": "1" }),
+  "a claim of a device": (pod, container) => {
+    pod.resourceClaims = [{ name: "device", resourceClaimTemplateName: "device" }];
+    container.resources.claims = [{ name: "device" }];
+  },
+  "the node's name server": (pod) => (pod.dnsPolicy = "Default"),
+  "another scheduler": (pod) => (pod.schedulerName = "mine"),
+  "an end that takes a day": (pod) => (pod.terminationGracePeriodSeconds = 86400),
+  "a probe that ends it in a day": (_pod, container) =>
+    (container.livenessProbe.terminationGracePeriodSeconds = 86400),
+  "a toleration of one taint": (pod) => pod.tolerations.push({ key: "team", operator: "Equal", value: "a" }),
+  "a file in the place of its folder": (pod) => (pod.volumes[0].hostPath.type = "FileOrCreate"),
+  "other host names": (pod) => (pod.hostAliases = [{ ip: "10.0.0.1", hostnames: ["kubernetes.default"] }]),
+  "a priority": (pod) => (pod.priorityClassName = "system-node-critical"),
+  "pods that cannot be deleted": (_pod, _container, daemonSet) =>
+    (daemonSet.spec.template.metadata.finalizers = ["example.com/never"]),
+  "a finalizer": (_pod, _container, daemonSet) => (daemonSet.metadata.finalizers = ["example.com/never"]),
+  "an owner": (_pod, _container, daemonSet) => {
+    const uid = "00000000-0000-0000-0000-000000000000";
+    daemonSet.metadata.ownerReferences = [{ apiVersion: "v1", kind: "ConfigMap", name: "mine", uid }];
+  },
   "a working folder": (_pod, container) => (container.workingDir = FOLDER),
 };
 
