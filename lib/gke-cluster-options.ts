@@ -88,7 +88,7 @@ export interface IGkeWorkloadIdentityCluster extends IConstruct {
 export interface GkeClusterOptions {
   /** Name of the cluster. */
   readonly clusterName: string;
-  /** Zone, for a zonal cluster, or region. */
+  /** Zone, for a zonal cluster, or region; with `autopilot` a region. */
   readonly location: string;
   /** @default - the project of the Google provider */
   readonly project?: string;

@@ -6,6 +6,7 @@ import { BucketMountOptions } from "./bucket-mount-options";
 import { BucketRole } from "./bucket-role";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { gcsFuseVolume, requireMountOptions } from "./private/gcs-fuse";
+import { regionOf } from "./private/locations";
 import { pathInStack, shortHash } from "./private/names";
 import { terraformJson } from "./private/terraform-json";
 import {
@@ -324,7 +325,7 @@ export class RayBucketAccess extends Construct {
   private createBucket(props: RayBucketAccessProps): StorageBucket {
     return new StorageBucket(this, "bucket", {
       name: props.bucketName,
-      location: props.bucketLocation ?? regionOf(props.cluster.location),
+      location: props.bucketLocation ?? bucketLocationNear(props.cluster.location),
       project: props.cluster.project,
       storageClass: props.storageClass,
       uniformBucketLevelAccess: true,
@@ -386,11 +387,11 @@ export class RayBucketAccess extends Construct {
 }
 
 /** Buckets in the region of the pods are fast and cost nothing to read. https://cloud.google.com/storage/docs/locations */
-function regionOf(location: string): string {
+function bucketLocationNear(location: string): string {
   if (Token.isUnresolved(location)) {
     return Fn.upper(Fn.join("-", Fn.slice(Fn.split("-", location), 0, 2)));
   }
-  return location.split("-").slice(0, 2).join("-").toUpperCase();
+  return regionOf(location).toUpperCase();
 }
 
 /** IAM takes 256 characters as the description of a condition. */

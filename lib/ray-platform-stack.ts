@@ -16,8 +16,8 @@ export interface RayPlatformStackProps {
   /** @default cloud-bucket-cluster */
   readonly clusterName?: string;
   /**
-   * Zone or region.
-   * @default us-west1-b
+   * Zone or region; with `autopilot` a region.
+   * @default - us-west1-b, or with `autopilot` us-west1
    */
   readonly location?: string;
   /** @default - the project of the stack's Google provider */
@@ -114,7 +114,7 @@ export class RayPlatformStack extends TerraformStack {
     super(scope, id);
     this.cluster = new GkeWorkloadIdentityCluster(this, "cluster", {
       clusterName: props.clusterName ?? "cloud-bucket-cluster",
-      location: props.location ?? "us-west1-b",
+      location: props.location ?? (props.autopilot ? "us-west1" : "us-west1-b"),
       project: props.project,
       autopilot: props.autopilot,
       nodePools: props.nodePools ?? (props.autopilot ? undefined : [DEFAULT_NODE_POOL]),

@@ -5,6 +5,7 @@ import { Construct, IConstruct } from "constructs";
 import type { GkeNodePool } from "../gke-node-pool";
 import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-cluster-options";
 import { googleClientConfig, googleProject } from "./client-config";
+import { isZone, regionOf } from "./locations";
 import { uniqueName } from "./names";
 import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, invalid, requireName } from "./validation";
 
@@ -54,6 +55,15 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
     super(scope, id);
     requireName(this, "clusterName", props.clusterName, CLUSTER_NAME);
     requireName(this, "location", props.location, LOCATION);
+    if (props.autopilot && isZone(props.location)) {
+      const region = JSON.stringify(regionOf(props.location));
+      throw invalid(
+        this,
+        "location",
+        `be a region with 'autopilot', such as ${region}: Google makes no zonal Autopilot clusters`,
+        props.location,
+      );
+    }
     requireName(this, "project", props.project, PROJECT_ID);
     requireName(this, "securityGroup", props.securityGroup, SECURITY_GROUP);
     this.requireReference("kubernetesToken", props.kubernetesToken);

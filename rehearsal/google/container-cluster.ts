@@ -2,7 +2,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { invalidArgument } from "./errors";
 import { Json, overlay, without, withoutDefaults } from "./json";
 import { checkClusterName, checkLabels, defaultZones, isZone, regionOf } from "./names";
-import { checkNodeServiceAccount, NODE_VERSION, OAUTH_SCOPES } from "./container-node-pool";
+import { NODE_VERSION, OAUTH_SCOPES } from "./container-node-pool";
+import { checkNodeServiceAccount } from "./node-rules";
 import { Project } from "./project";
 
 /** What every cluster of the double leads to. */
@@ -31,7 +32,7 @@ const SERVICE_RANGE = "34.118.224.0";
  * @throws GoogleError 400 for what the API refuses
  */
 export function newCluster(requested: Json, location: string, project: Project, target: ClusterTarget): Json {
-  checkCluster(requested, project);
+  checkCluster(requested, location, project);
   const autopilot = Boolean(requested.autopilot?.enabled);
   const kind = autopilot ? overlay(standardDefaults(), autopilotDefaults(project)) : standardDefaults();
   const placed = placement(requested.name, location, requested, project, target);
@@ -298,13 +299,18 @@ function version(asked: string | undefined): string {
 
 const lastSegment = (path: string | undefined) => path?.split("/").pop();
 
-function checkCluster(requested: Json, project: Project): void {
+function checkCluster(requested: Json, location: string, project: Project): void {
   checkClusterName("cluster.name", requested.name);
   checkLabels("cluster.resource_labels", requested.resourceLabels);
   checkWorkloadPool(requested.workloadIdentityConfig, project);
   checkAuthenticatorGroups(requested.authenticatorGroupsConfig);
-  checkNodeServiceAccount(requested.autoscaling?.autoprovisioningNodePoolDefaults?.serviceAccount, project);
+  if (requested.autopilot?.enabled) {
+    checkNodeServiceAccount(requested.autoscaling?.autoprovisioningNodePoolDefaults?.serviceAccount, project);
+  }
   checkNetworkPolicy(requested.networkPolicy, requested.networkConfig?.datapathProvider);
+  if (requested.autopilot?.enabled && isZone(location)) {
+    throw invalidArgument("Autopilot clusters must be regional clusters.");
+  }
   if (!requested.autopilot?.enabled && !requested.nodePools?.length && !(requested.initialNodeCount > 0)) {
     throw invalidArgument("Cluster.initial_node_count must be greater than zero.");
   }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { failedPrecondition, GoogleError, invalidArgument } from "./errors";
 import { Json, overlay, withoutDefaults } from "./json";
 import { checkClusterName, checkLabels, checkNodeLabels } from "./names";
+import { checkDiskKey, checkNodeServiceAccount, checkTpuSlice, machineProblem } from "./node-rules";
 import { Project } from "./project";
 
 export const NODE_VERSION = "1.34.4-gke.1043000";
@@ -19,6 +20,8 @@ export const OAUTH_SCOPES = [
 export interface NodePool {
   readonly pool: Json;
   nodesPerZone: number;
+  /** Why it gets no machines, if it gets none: the operation that makes it then fails. */
+  readonly problem?: string;
 }
 
 export interface NodePoolPlace {
@@ -63,7 +66,7 @@ export function newNodePool(requested: Json, place: NodePoolPlace): NodePool {
     upgradeSettings: requested.upgradeSettings ?? { maxSurge: 1, strategy: "SURGE" },
     version: requested.version || cluster.currentMasterVersion,
   });
-  return { pool, nodesPerZone: initialNodeCount };
+  return { pool, nodesPerZone: initialNodeCount, problem: machineProblem(pool, project) };
 }
 
 /** What the API makes of the node settings that were asked for. */
@@ -118,6 +121,7 @@ function shortHash(...parts: string[]): string {
 function checkNodePool(requested: Json, { project, cluster }: NodePoolPlace): void {
   checkClusterName("node_pool.name", requested.name);
   checkNodeConfig(requested.config ?? {}, project, cluster);
+  checkTpuSlice(requested);
   const { autoscaling, initialNodeCount = 0 } = requested;
   if (initialNodeCount < 0) throw invalidArgument("node_pool.initial_node_count must not be negative.");
   if (!autoscaling?.enabled) return;
@@ -144,6 +148,7 @@ function checkNodeConfig(config: Json, project: Project, cluster: Json): void {
   checkLabels("node_config.resource_labels", config.resourceLabels);
   checkNodeLabels(config.labels);
   checkNodeServiceAccount(config.serviceAccount, project);
+  checkDiskKey(config, project);
   if (config.spot && config.preemptible) {
     throw invalidArgument("Only one of spot and preemptible may be set.");
   }
@@ -153,17 +158,6 @@ function checkNodeConfig(config: Json, project: Project, cluster: Json): void {
       "Workload metadata mode GKE_METADATA requires Workload Identity to be enabled on the cluster.",
     );
   }
-}
-
-/** Nodes run only as an account that there is, or as the project's own default. */
-export function checkNodeServiceAccount(email: string | undefined, project: Project): void {
-  if (!email || email === "default") return;
-  if (project.serviceAccounts.has(email) || project.isServiceAgent(email)) return;
-  throw new GoogleError(
-    400,
-    `The user does not have access to service account "${email}". Ask a project owner to grant you the ` +
-      "iam.serviceAccountUser role on the service account.",
-  );
 }
 
 /** Fields of UpdateNodePoolRequest and where they go in the pool. */

@@ -387,12 +387,13 @@ describe("what the Kubernetes Engine API refuses", () => {
   test("GKE_METADATA on a cluster without workload identity, and node pools on Autopilot", async () => {
     await withApis({}, async (client) => {
       await created(client, { name: "plain", initialNodeCount: 1 });
-      await created(client, { name: "auto", autopilot: { enabled: true } });
+      await created(client, { name: "auto", autopilot: { enabled: true } }, "us-central1");
       const config = { workloadMetadataConfig: { mode: "GKE_METADATA" } };
       const nodePool = { name: "workers", initialNodeCount: 1, config };
       const onPlain = await client.post(`${CLUSTERS}/plain/nodePools`, { nodePool });
       expect(onPlain.body.error.message).toContain("requires Workload Identity");
-      const onAutopilot = await client.post(`${CLUSTERS}/auto/nodePools`, { nodePool });
+      const auto = `/v1/projects/${PROJECT}/locations/us-central1/clusters/auto`;
+      const onAutopilot = await client.post(`${auto}/nodePools`, { nodePool });
       expect(onAutopilot.body.error.message).toBe("Autopilot node pools cannot be accessed or modified.");
     });
   });

@@ -38,6 +38,16 @@ export interface ClusterHooks {
   readonly onClusterDeleted?: (event: ClusterEvent) => void | Promise<void>;
 }
 
+/** How an operation fails whose machines Compute Engine does not make. */
+class NoMachines extends Error {
+  constructor(problem: string) {
+    super(
+      `Not all instances running in IGM after 32.252902304s. Expected 1, running 0, transitioning 1. Current errors: ` +
+        `[CONDITION_NOT_MET]: ${problem}`,
+    );
+  }
+}
+
 interface Cluster {
   cluster: Json;
   readonly pools: Map<string, NodePool>;
@@ -159,8 +169,10 @@ export class ContainerApi {
     const event = { name: cluster.name, location };
     const start = { type: "CREATE_CLUSTER", location, target: `clusters/${cluster.name}` };
     return this.operations.start(start, async (error) => {
-      if (error) {
+      const problem = [...entry.pools.values()].find((pool) => pool.problem !== undefined)?.problem;
+      if (error || problem) {
         cluster.status = "ERROR";
+        if (problem) throw new NoMachines(problem);
         return;
       }
       this.running(entry);
@@ -256,7 +268,8 @@ export class ContainerApi {
     const created = newNodePool(requested, { project: this.project, location, cluster: entry.cluster });
     const target = `clusters/${name}/nodePools/${requested.name}`;
     const operation = this.operations.start({ type: "CREATE_NODE_POOL", location, target }, async (error) => {
-      created.pool.status = error ? "ERROR" : "RUNNING";
+      created.pool.status = error || created.problem ? "ERROR" : "RUNNING";
+      if (!error && created.problem) throw new NoMachines(created.problem);
       if (!error) await this.hooks.onNodePoolRunning?.({ name, location, nodePool: requested.name });
     });
     entry.pools.set(requested.name, created);

@@ -84,7 +84,7 @@ export class ContainerOperations {
     try {
       await finish(operation.error);
     } catch (error) {
-      operation.error = String(error);
+      operation.error = error instanceof Error ? error.message : String(error);
     }
     operation.endTime = new Date().toISOString();
   }

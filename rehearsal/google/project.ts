@@ -46,6 +46,16 @@ export function etagOf(version: number): string {
   }
 }
 
+/** What the organization of the project requires, or has taken away. */
+export interface OrganizationPolicies {
+  /** The default account of Compute Engine is disabled. */
+  readonly defaultComputeAccountDisabled?: boolean;
+  /** `constraints/compute.requireShieldedVm` */
+  readonly shieldedNodes?: boolean;
+  /** `constraints/gcp.restrictNonCmekServices` */
+  readonly customerManagedKeys?: boolean;
+}
+
 /** The project that all the doubles share: its services, identities and workload identity pools. */
 export class Project {
   public readonly services = new Set<string>([ALWAYS_ENABLED]);
@@ -60,6 +70,7 @@ export class Project {
     public readonly id: string,
     public readonly number: string,
     enabledApis: "all" | readonly string[],
+    public readonly organization: OrganizationPolicies = {},
   ) {
     for (const service of enabledApis === "all" ? ALL_SERVICES : enabledApis) this.services.add(service);
   }

@@ -15,7 +15,7 @@ import { FakeGcsServer, NoObjects } from "./object-store";
 import { ContainerOperations, Latency } from "./operations";
 import { StorageDecisions } from "./permissions";
 import { Binding, PolicyStore } from "./policies";
-import { Project } from "./project";
+import { OrganizationPolicies, Project } from "./project";
 import { RequestLog } from "./requests";
 import { ResourceManagerApi } from "./resource-manager";
 import { ServiceUsageApi } from "./service-usage";
@@ -69,6 +69,8 @@ export interface GoogleApisOptions extends ClusterHooks {
   readonly consistency?: EventualConsistency;
   /** @default "all" */
   readonly enabledApis?: "all" | readonly string[];
+  /** @default - the organization requires nothing */
+  readonly organization?: OrganizationPolicies;
   /** @default - an empty project */
   readonly seed?: Seed;
   /**
@@ -127,7 +129,12 @@ export class GoogleApis {
     this.latency = options.latency ?? {};
     this.accessToken = options.accessToken ?? `ya29.${randomBytes(32).toString("base64url")}`;
     this.tokens.accept(this.accessToken, ADMINISTRATOR, ADMINISTRATOR_LIFETIME_SECONDS);
-    this.project = new Project(options.projectId, options.projectNumber, options.enabledApis ?? "all");
+    this.project = new Project(
+      options.projectId,
+      options.projectNumber,
+      options.enabledApis ?? "all",
+      options.organization,
+    );
     this.enabledAtStart = [...this.project.services];
     this.visibility = new Visibility(options.consistency);
     this.policies = new PolicyStore(new Members(this.project, this.visibility));

@@ -102,6 +102,7 @@ export class StorageApi {
     }
     const patched = mergePatch(bucket, call.body);
     checkIamConfiguration(patched.iamConfiguration);
+    checkLifecycle(patched.lifecycle);
     const metageneration = Number(bucket.metageneration) + 1;
     const changed = completed({
       ...patched,
@@ -200,6 +201,7 @@ function newBucket(requested: Json, project: Project): Json {
   checkBucketName(requested.name);
   checkLabels("labels", requested.labels);
   checkIamConfiguration(requested.iamConfiguration);
+  checkLifecycle(requested.lifecycle);
   const location = (requested.location || "US").toUpperCase();
   const locationType = locationTypeOf(location);
   const storageClass = requested.storageClass || "STANDARD";
@@ -208,6 +210,8 @@ function newBucket(requested: Json, project: Project): Json {
   const now = new Date().toISOString();
   return completed({
     ...withoutDefaults(requested),
+    // Here 0 is a condition like any other.
+    ...(requested.lifecycle && { lifecycle: requested.lifecycle }),
     ...(requested.versioning && { versioning: { enabled: Boolean(requested.versioning.enabled) } }),
     etag: etagOf(1),
     generation: String(Date.now() * 1000),
@@ -260,6 +264,14 @@ function locationTypeOf(location: string): string {
   throw new GoogleError(400, `The specified location constraint is not valid: '${location}'`, {
     reason: "invalid",
   });
+}
+
+/** Every rule needs a condition, or it would be about all objects at once. */
+function checkLifecycle(lifecycle: Json | undefined): void {
+  for (const { condition = {} } of lifecycle?.rule ?? []) {
+    if (Object.keys(condition).length > 0) continue;
+    throw new GoogleError(400, "Invalid argument.", { reason: "invalid" });
+  }
 }
 
 function checkIamConfiguration(configuration: Json | undefined): void {

@@ -23,14 +23,14 @@ export function emptyStack(): TerraformStack {
   return stack;
 }
 
-/** A zonal cluster of ours with one pool and the Ray add-on. */
+/** A cluster of ours, zonal unless it is Autopilot, with one pool and the Ray add-on. */
 export function standardCluster(
   stack: TerraformStack,
   props: Partial<GkeWorkloadIdentityClusterProps> = {},
 ): GkeWorkloadIdentityCluster {
   return new GkeWorkloadIdentityCluster(stack, "cluster", {
     clusterName: "my-cluster",
-    location: "us-west1-b",
+    location: props.autopilot ? "us-west1" : "us-west1-b",
     nodePools: props.autopilot ? undefined : [{ name: "ray", machineType: "e2-standard-8", maxNodeCount: 1 }],
     rayOperatorAddon: true,
     ...props,
@@ -45,7 +45,7 @@ export function existingCluster(
 ): IGkeWorkloadIdentityCluster {
   return GkeWorkloadIdentityCluster.fromClusterName(stack, id, {
     clusterName: "my-cluster",
-    location: "us-west1-b",
+    location: options.autopilot ? "us-west1" : "us-west1-b",
     ...options,
   });
 }
