@@ -7,7 +7,7 @@ import { BucketRole } from "./bucket-role";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { gcsFuseVolume, requireMountOptions } from "./private/gcs-fuse";
 import { regionOf } from "./private/locations";
-import { pathInStack, shortHash } from "./private/names";
+import { LONGEST_CONDITION_DESCRIPTION, fitText, pathInStack, shortHash } from "./private/names";
 import { terraformJson } from "./private/terraform-json";
 import {
   DNS_LABEL,
@@ -138,8 +138,6 @@ export interface RayBucketAccessProps extends WorkloadIdentityOptions {
 
 /** In bytes of UTF-8. */
 const LONGEST_OBJECT_NAME = 1024;
-
-const LONGEST_DESCRIPTION = 256;
 
 /** Settings that only a bucket of ours has. */
 const NEW_BUCKET_ONLY = [
@@ -276,7 +274,7 @@ export class RayBucketAccess extends Construct {
     const text = Token.isUnresolved(prefix) ? terraformJson(beginning) : `"${beginning}"`;
     return {
       title: "object-prefix",
-      description: shortened(`Objects whose names begin with ${prefix}`),
+      description: fitText(`Objects whose names begin with ${prefix}`, LONGEST_CONDITION_DESCRIPTION),
       expression: `resource.name.startsWith(${text})`,
     };
   }
@@ -377,7 +375,8 @@ export class RayBucketAccess extends Construct {
     const path = `lifecycleRules[${index}]`;
     requireInteger(this, `${path}.ageDays`, rule.ageDays, 0);
     requireInteger(this, `${path}.newerVersions`, rule.newerVersions, 1);
-    if (rule.ageDays === undefined && rule.newerVersions === undefined && rule.prefixes === undefined) {
+    const prefixes = rule.prefixes?.length === 0 ? undefined : rule.prefixes;
+    if (rule.ageDays === undefined && rule.newerVersions === undefined && prefixes === undefined) {
       throw invalid(this, path, "have at least one of 'ageDays', 'newerVersions' and 'prefixes'", rule);
     }
     if (rule.newerVersions !== undefined && !versioning) {
@@ -394,13 +393,6 @@ function bucketLocationNear(location: string): string {
   return regionOf(location).toUpperCase();
 }
 
-/** IAM takes 256 characters as the description of a condition. */
-function shortened(description: string): string {
-  const characters = [...description];
-  if (Token.isUnresolved(description) || characters.length <= LONGEST_DESCRIPTION) return description;
-  return `${characters.slice(0, LONGEST_DESCRIPTION - 3).join("")}...`;
-}
-
 function lifecycleRule(rule: BucketLifecycleRule): StorageBucketLifecycleRule {
   return {
     action: rule.storageClass
@@ -408,6 +400,8 @@ function lifecycleRule(rule: BucketLifecycleRule): StorageBucketLifecycleRule {
       : { type: "Delete" },
     condition: {
       age: rule.ageDays,
+      // The provider leaves a 0 out otherwise, and with it the only condition.
+      sendAgeIfZero: rule.ageDays === 0 ? true : undefined,
       numNewerVersions: rule.newerVersions,
       matchesPrefix: rule.prefixes,
     },

@@ -6,6 +6,7 @@ import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account
 import { ITerraformDependable } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { LONGEST_DISPLAY_NAME, fitText } from "./private/names";
 import { refuseStandardOfExisting, useNamespace } from "./private/namespaces";
 import {
   DNS_SUBDOMAIN,
@@ -153,7 +154,10 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
   private createGoogleServiceAccount(accountId: string): ServiceAccount {
     return new ServiceAccount(this, "google-service-account", {
       accountId,
-      displayName: `Pods of ${this.namespace}/${this.serviceAccountName} on ${this.cluster.clusterName}`,
+      displayName: fitText(
+        `Pods of ${this.namespace}/${this.serviceAccountName} on ${this.cluster.clusterName}`,
+        LONGEST_DISPLAY_NAME,
+      ),
       project: this.cluster.project,
       dependsOn: this.cluster.apiDependencies("iam"),
       provider: this.cluster.googleProvider,

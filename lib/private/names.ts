@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
-import { TerraformStack, Token } from "cdktf";
+import { Fn, TerraformStack, Token } from "cdktf";
 import { IConstruct } from "constructs";
+
+/** https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts (field `displayName`) */
+export const LONGEST_DISPLAY_NAME = 100;
+
+/** https://cloud.google.com/iam/docs/reference/rest/v1/Policy (field `condition`) */
+export const LONGEST_CONDITION_DESCRIPTION = 256;
 
 /** The path of a construct below its stack: stable when the stack or the app is renamed. */
 export function pathInStack(construct: IConstruct): string {
@@ -22,6 +28,12 @@ export function uniqueName(construct: IConstruct): string {
   if (/^[A-Za-z][A-Za-z0-9_-]*$/.test(path)) return path;
   const last = construct.node.id.replace(/[^A-Za-z0-9_-]/g, "-").replace(/^[^A-Za-z]+/, "");
   return `${last || "c"}-${shortHash(path)}`;
+}
+
+/** Cuts a text that only people read, which Google limits; one that Terraform knows later is cut by Terraform. */
+export function fitText(text: string, maxLength: number): string {
+  if (Token.isUnresolved(text)) return Fn.substr(text, 0, maxLength);
+  return text.length <= maxLength ? text : `${text.slice(0, maxLength - 3).trimEnd()}...`;
 }
 
 /** Cuts a name to a length; what is cut off stays distinguishable by a hash. One that Terraform knows later is left whole. */

@@ -92,6 +92,10 @@ export class PolicyStore {
     members.forEach((member) => this.members.check(member));
     if (!condition) return;
     if (version < 3) throw invalidArgument("Policies with conditions must specify version 3.");
+    const { title = "", description = "" } = condition;
+    if (title.length > 100 || description.length > 256) {
+      throw invalidArgument(`The title or the description of the condition of ${role} is too long.`);
+    }
     if (!condition.title) throw invalidArgument(`The condition of ${role} has no title.`);
     if (BASIC_ROLES.includes(role)) throw invalidArgument(`Conditions can't be set on basic role ${role}.`);
     evaluateCondition(condition.expression, {
