@@ -24,6 +24,7 @@ const stack = new RayPlatformStack(app, "ray-platform", {
   location,
   clusterName: setting("RAY_GKE_CLUSTER_NAME"),
   autopilot: flag("RAY_AUTOPILOT"),
+  nodeServiceAccountId: setting("RAY_NODE_SERVICE_ACCOUNT_ID"),
   bucketName: setting("RAY_BUCKET_NAME"),
   namespace: setting("RAY_NAMESPACE"),
   serviceAccountName: setting("RAY_SERVICE_ACCOUNT_NAME"),

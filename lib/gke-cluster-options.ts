@@ -177,7 +177,7 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
   readonly binaryAuthorization?: boolean;
   /**
    * Id of the service account that is made for the nodes.
-   * @default - "<clusterName>-nodes", shortened to 30 characters where needed
+   * @default - "<clusterName>-<location>-nodes", shortened to 30 characters where needed
    */
   readonly nodeServiceAccountId?: string;
   /**
@@ -186,6 +186,12 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    * @default - one is made
    */
   readonly nodeServiceAccountEmail?: string;
+  /**
+   * Cloud KMS key for the boot disks of all nodes. The Compute Engine service agent of the project must be allowed to use it.
+   * Decided when a node pool is created: another key replaces the pool.
+   * @default - keys managed by Google
+   */
+  readonly bootDiskKmsKey?: string;
   /**
    * A plan that would destroy or replace the cluster fails while this is on, and nothing of the stack is touched. To destroy
    * it, apply `false` first: until that is applied, Google's provider still refuses, after it has destroyed the node pools.

@@ -86,8 +86,15 @@ export interface GkeNodePool {
   /** @default GkeGpuDriverVersion.DEFAULT */
   readonly gpuDriverVersion?: GkeGpuDriverVersion;
   /**
-   * Topology of a TPU slice of several hosts, for example `4x4`.
+   * Topology of a TPU slice of several hosts, for example `4x4`. The pool then has all hosts of the slice or none:
+   * `maxNodeCount` is their number.
    * @default - each node is a slice of its own
    */
   readonly tpuTopology?: string;
+  /**
+   * Name of a workload policy (`google_compute_resource_policy`) of the cluster's region, by which a slice of `tpu7x` machines
+   * is placed.
+   * @default - the slice is placed compactly, which all other TPUs can be
+   */
+  readonly placementPolicyName?: string;
 }

@@ -2,7 +2,7 @@ import { ContainerNodePool } from "@cdktf/provider-google/lib/container-node-poo
 import { ProjectIamMember } from "@cdktf/provider-google/lib/project-iam-member";
 import { ProjectService } from "@cdktf/provider-google/lib/project-service";
 import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
-import { ITerraformDependable, TerraformResource, Token } from "cdktf";
+import { ITerraformDependable, TerraformResource, Token, dependable } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import {
   GkeClusterAttributes,
@@ -20,12 +20,14 @@ import {
   SIDECAR_WAY_OUT,
   WORKLOAD_POOL,
 } from "./private/gke-cluster-base";
-import { fitName } from "./private/names";
+import { LONGEST_DISPLAY_NAME, fitName, fitText } from "./private/names";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
-import { nodePoolConfig, requireNodePools } from "./private/node-pools";
+import { requireNodeZones } from "./private/locations";
+import { hasAccelerators, nodePoolConfig, temporaryNodes } from "./private/node-pools";
+import { requireNodePools } from "./private/node-pool-rules";
 import {
   CIDR_BLOCK,
-  LOCATION,
+  KMS_KEY,
   SERVICE_ACCOUNT_EMAIL,
   SERVICE_ACCOUNT_ID,
   invalid,
@@ -151,13 +153,14 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   }
 
   private requireOwnOptions(props: GkeWorkloadIdentityClusterProps): void {
-    requireNodePools(this, props.nodePools, props.autopilot ?? false);
+    requireNodePools(this, props.nodePools, props);
     requireAtMostOne(this, {
       nodeServiceAccountEmail: props.nodeServiceAccountEmail,
       nodeServiceAccountId: props.nodeServiceAccountId,
     });
     requireName(this, "nodeServiceAccountId", props.nodeServiceAccountId, SERVICE_ACCOUNT_ID);
     requireName(this, "nodeServiceAccountEmail", props.nodeServiceAccountEmail, SERVICE_ACCOUNT_EMAIL);
+    requireName(this, "bootDiskKmsKey", props.bootDiskKmsKey, KMS_KEY);
     props.authorizedNetworks?.forEach(({ cidrBlock }, index) =>
       requireName(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock, CIDR_BLOCK),
     );
@@ -167,13 +170,12 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
         "be true or false, not a reference: Terraform decides on 'prevent_destroy' before it knows";
       throw invalid(this, "deletionProtection", rule);
     }
-    props.nodeZones?.forEach((zone, index) => {
-      requireName(this, `nodeZones[${index}]`, zone, LOCATION);
-      if (zone === props.location) {
-        const rule = "not be the zone of a zonal cluster, which has nodes there anyway";
-        throw invalid(this, `nodeZones[${index}]`, rule, zone);
-      }
-    });
+    requireNodeZones(this, "nodeZones", props.nodeZones, props.location);
+    const own = Token.isUnresolved(props.nodeZones) ? -1 : (props.nodeZones ?? []).indexOf(props.location);
+    if (own >= 0) {
+      const rule = "not be the zone of a zonal cluster, which has nodes there anyway";
+      throw invalid(this, `nodeZones[${own}]`, rule, props.location);
+    }
   }
 
   private enableApis(props: GkeWorkloadIdentityClusterProps): void {
@@ -195,8 +197,8 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     nodeRights: ITerraformDependable[],
   ): string {
     const account = new ServiceAccount(this, "node-service-account", {
-      accountId: props.nodeServiceAccountId ?? fitName(`${props.clusterName}-nodes`, 30),
-      displayName: `Nodes of the GKE cluster ${props.clusterName}`,
+      accountId: props.nodeServiceAccountId ?? fitName(`${props.clusterName}-${props.location}-nodes`, 30),
+      displayName: fitText(`Nodes of the GKE cluster ${props.clusterName}`, LONGEST_DISPLAY_NAME),
       project: props.project,
       dependsOn: this.apiDependencies("iam"),
       provider: props.googleProvider,
@@ -218,7 +220,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       terraformGeneratorMetadata: { providerName: "google" },
       lifecycle: {
         // Nodes are the node pools' business once the cluster exists; a change here would replace the cluster.
-        ignoreChanges: ["initial_node_count"],
+        ignoreChanges: ["initial_node_count", "node_config"],
         // The provider's own protection refuses only after what depends on the cluster has been destroyed.
         preventDestroy: (props.deletionProtection ?? true) || undefined,
       },
@@ -264,7 +266,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
         ? { evaluationMode: "PROJECT_SINGLETON_POLICY_ENFORCE" }
         : undefined,
       addonsConfig: this.addonsConfig(),
-      ...(this.autopilot ? this.autopilotConfig() : this.standardConfig()),
+      ...(this.autopilot ? this.autopilotConfig() : this.standardConfig(props)),
       timeouts: { create: timeout, update: timeout, delete: timeout },
     };
   }
@@ -290,11 +292,12 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     };
   }
 
-  private standardConfig() {
+  private standardConfig(props: GkeWorkloadIdentityClusterProps) {
     return {
       // GKE cannot make a cluster without a pool, so one is made and removed again; ours are resources of their own.
       removeDefaultNodePool: true,
       initialNodeCount: 1,
+      nodeConfig: temporaryNodes(this.nodeServiceAccountEmail, props.bootDiskKmsKey),
       workloadIdentityConfig: { workloadPool: `${this.project}.svc.id.goog` },
       // Dataplane V2 enforces network policies by itself; the older engine must then be off.
       datapathProvider: "ADVANCED_DATAPATH",
@@ -305,19 +308,35 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   }
 
   private createNodePools(props: GkeWorkloadIdentityClusterProps, nodeRights: ITerraformDependable[]): void {
+    // GKE taints nodes with accelerators only where there are others when they are created.
+    const [plain] = this.nodePools.filter((pool) => !hasAccelerators(pool));
+    const first = plain === undefined ? [] : [this.createNodePool(plain, props, nodeRights)];
+    for (const pool of this.nodePools) {
+      if (pool === plain) continue;
+      this.createNodePool(pool, props, [...nodeRights, ...(hasAccelerators(pool) ? first : [])]);
+    }
+  }
+
+  private createNodePool(
+    pool: GkeNodePool,
+    props: GkeWorkloadIdentityClusterProps,
+    dependsOn: ITerraformDependable[],
+  ): ContainerNodePool {
     const timeout = `${props.timeoutMinutes ?? 45}m`;
-    this.nodePools.forEach((pool, index) => {
-      const name = Token.isUnresolved(pool.name) ? `${index}` : pool.name;
-      const resource = new ContainerNodePool(this, `pool-${name}`, {
-        ...nodePoolConfig(pool, this.nodeServiceAccountEmail),
-        cluster: this.resource.getStringAttribute("name"),
-        location: props.location,
-        project: props.project,
-        timeouts: { create: timeout, update: timeout, delete: timeout },
-        dependsOn: nodeRights,
-        provider: props.googleProvider,
-      });
-      this.poolResources.set(pool.name, resource);
+    const name = Token.isUnresolved(pool.name) ? `${this.nodePools.indexOf(pool)}` : pool.name;
+    const config = nodePoolConfig(pool, this.nodeServiceAccountEmail, props.bootDiskKmsKey);
+    const resource = new ContainerNodePool(this, `pool-${name}`, {
+      ...config,
+      cluster: this.resource.getStringAttribute("name"),
+      location: props.location,
+      project: props.project,
+      timeouts: { create: timeout, update: timeout, delete: timeout },
+      // The name stays known when the cluster is replaced, and its pools go with it.
+      lifecycle: { ...config.lifecycle, replaceTriggeredBy: [`${dependable(this.resource)}.id`] },
+      dependsOn,
+      provider: props.googleProvider,
     });
+    this.poolResources.set(pool.name, resource);
+    return resource;
   }
 }

@@ -27,6 +27,11 @@ export interface RayPlatformStackProps {
    * @default false
    */
   readonly autopilot?: boolean;
+  /**
+   * Id of the service account that is made for the nodes.
+   * @default - "<clusterName>-<location>-nodes", shortened to 30 characters where needed
+   */
+  readonly nodeServiceAccountId?: string;
   /** @default - one pool "ray" of e2-standard-8 machines: one at first, then 0 to 1; none with Autopilot */
   readonly nodePools?: GkeNodePool[];
   /** @default - "<project id>-ray" */
@@ -118,6 +123,7 @@ export class RayPlatformStack extends TerraformStack {
       project: props.project,
       autopilot: props.autopilot,
       nodePools: props.nodePools ?? (props.autopilot ? undefined : [DEFAULT_NODE_POOL]),
+      nodeServiceAccountId: props.nodeServiceAccountId,
       rayOperatorAddon: true,
       gcsFuseAddon: props.bucketMountPath !== undefined,
       enableApis: props.enableApis ?? true,

@@ -102,7 +102,7 @@ test("the main app takes its settings from the environment", () => {
   });
   expect(
     Object.values<any>(json.resource.google_service_account).map((account) => account.account_id),
-  ).toEqual(expect.arrayContaining(["team-gsa", "team-nodes"]));
+  ).toEqual(expect.arrayContaining(["team-gsa", "team-europe-west4-nodes"]));
   expect(json.resource.google_project_service).toBeUndefined();
   const release = Object.values<any>(json.resource.helm_release).find(({ name }) => name === "team-ray");
   expect(release.namespace).toBe("team");

@@ -203,12 +203,6 @@ describe("a group is led to nodes by", () => {
       `"tpu" (ct6e-standard-4t), is not labelled cloud.google.com/gke-tpu-topology=2x4`,
     ],
     [
-      "more hosts than the pool may have",
-      { ...onTpu, tpuTopology: "4x8" },
-      [{ ...tpu, tpuTopology: "4x8" }],
-      `"tpu" (ct6e-standard-4t), has 4 nodes at the most, not 8`,
-    ],
-    [
       "another TPU",
       { tpuAccelerator: "tpu-v5-lite-podslice", tpuTopology: "2x2" },
       [tpu],

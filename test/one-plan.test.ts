@@ -103,11 +103,13 @@ describe("the default stack", () => {
     expect(position.get(release)).toBeLessThan(position.get(graph.addressesOfType("kubernetes_job_v1")[0])!);
   });
 
-  test("has a critical path of cluster, node pool, operator and Ray cluster, after the APIs", () => {
+  test("has a critical path of cluster, node pool, operator and Ray cluster, after the APIs and the nodes' account", () => {
     const { path } = graph.criticalPath(typicalSeconds);
     const types = path.map((address) => address.replace(/\..*/, ""));
 
     expect(types.filter((type) => type !== "google_project_service")).toEqual([
+      // The nodes that GKE makes with a cluster run as it too.
+      "google_service_account",
       "google_container_cluster",
       "google_container_node_pool",
       "kubernetes_namespace_v1",

@@ -91,6 +91,11 @@ export function tpuOf(machineType: string): { accelerator?: string; chips: numbe
   return chips === undefined ? undefined : { accelerator: TPU_ACCELERATORS[name], chips: Number(chips) };
 }
 
+/** Whether machines of a type come with GPUs or TPUs. https://cloud.google.com/compute/docs/accelerator-optimized-machines */
+export function isAcceleratorMachine(machineType: string): boolean {
+  return /^(a[2-4]x?|g[24])-/.test(machineType) || tpuOf(machineType) !== undefined;
+}
+
 function resourcesOf(machineType: string): NodeResources | undefined {
   const custom = /^(?:[a-z0-9]+-)?custom-(\d+)-(\d+)(?:-ext)?$/.exec(machineType);
   if (custom !== null) return { cpu: Number(custom[1]), memoryGiB: Number(custom[2]) / 1024 };

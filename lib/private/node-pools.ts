@@ -1,9 +1,10 @@
 import type { ContainerNodePoolConfig } from "@cdktf/provider-google/lib/container-node-pool";
-import { Token } from "cdktf";
-import { Construct } from "constructs";
 import { GkeGpuDriverVersion, GkeNodePool, GkeTaint, GkeTaintEffect } from "../gke-node-pool";
 import { SPOT_LABEL } from "./accelerators";
-import { CLUSTER_NAME, LOCATION, invalid, requireAtLeast, requireInteger, requireName } from "./validation";
+import { isAcceleratorMachine } from "./machine-types";
+
+/** https://cloud.google.com/kubernetes-engine/docs/how-to/custom-boot-disks */
+const SMALLEST_DISK_GB = 10;
 
 /** Keeps pods off spot nodes that do not say that they may be taken away. GKE puts none there by itself. */
 const SPOT_TAINT: GkeTaint = { key: SPOT_LABEL, value: "true", effect: GkeTaintEffect.NO_SCHEDULE };
@@ -14,10 +15,40 @@ export function taintsOfPool({ spot, taints = [] }: GkeNodePool): GkeTaint[] {
   return spot && !isGiven ? [...taints, SPOT_TAINT] : taints;
 }
 
+/** Whether GKE taints the nodes of a pool where the cluster has other nodes too: those with GPUs or TPUs. */
+export function hasAccelerators({ acceleratorType, machineType }: GkeNodePool): boolean {
+  return acceleratorType !== undefined || isAcceleratorMachine(machineType);
+}
+
+/** What all nodes have. */
+function nodesOf(serviceAccount: string) {
+  return {
+    serviceAccount,
+    // Access is decided by IAM roles, not by scopes. https://cloud.google.com/compute/docs/access/service-accounts
+    oauthScopes: ["https://www.googleapis.com/auth/cloud-platform"],
+    workloadMetadataConfig: { mode: "GKE_METADATA" },
+    shieldedInstanceConfig: { enableSecureBoot: true, enableIntegrityMonitoring: true },
+  };
+}
+
+/**
+ * The nodes that GKE makes with a cluster, for the minutes until they are removed: small, and such as an organization that
+ * disables the default account, or requires secure boot or keys of its own, lets there be.
+ */
+export function temporaryNodes(serviceAccount: string, bootDiskKmsKey?: string) {
+  return {
+    ...nodesOf(serviceAccount),
+    diskType: "pd-standard",
+    diskSizeGb: SMALLEST_DISK_GB,
+    bootDiskKmsKey,
+  };
+}
+
 /** What a node pool is made of, as the provider wants it. */
 export function nodePoolConfig(
   pool: GkeNodePool,
   serviceAccount: string,
+  bootDiskKmsKey?: string,
 ): Omit<ContainerNodePoolConfig, "cluster"> {
   const minNodeCount = pool.minNodeCount ?? 0;
   const taints = taintsOfPool(pool);
@@ -27,7 +58,13 @@ export function nodePoolConfig(
     initialNodeCount: pool.initialNodeCount ?? minNodeCount,
     autoscaling: { minNodeCount, maxNodeCount: pool.maxNodeCount },
     management: { autoRepair: true, autoUpgrade: true },
-    placementPolicy: pool.tpuTopology ? { type: "COMPACT", tpuTopology: pool.tpuTopology } : undefined,
+    placementPolicy: pool.tpuTopology
+      ? {
+          type: pool.placementPolicyName === undefined ? "COMPACT" : "",
+          policyName: pool.placementPolicyName,
+          tpuTopology: pool.tpuTopology,
+        }
+      : undefined,
     nodeConfig: {
       machineType: pool.machineType,
       diskSizeGb: pool.diskSizeGb ?? 100,
@@ -35,11 +72,8 @@ export function nodePoolConfig(
       labels: pool.labels,
       taint: taints.length > 0 ? taints.map(({ key, value, effect }) => ({ key, value, effect })) : undefined,
       spot: pool.spot,
-      serviceAccount,
-      // Access is decided by IAM roles, not by scopes. https://cloud.google.com/compute/docs/access/service-accounts
-      oauthScopes: ["https://www.googleapis.com/auth/cloud-platform"],
-      workloadMetadataConfig: { mode: "GKE_METADATA" },
-      shieldedInstanceConfig: { enableSecureBoot: true, enableIntegrityMonitoring: true },
+      bootDiskKmsKey,
+      ...nodesOf(serviceAccount),
       guestAccelerator: pool.acceleratorType
         ? [
             {
@@ -55,56 +89,4 @@ export function nodePoolConfig(
     // The size belongs to the autoscaler once the pool exists; a change here would replace the pool.
     lifecycle: { ignoreChanges: ["initial_node_count"] },
   };
-}
-
-/** The checks of node pools that Terraform would only report in mid-apply, if at all. */
-export function requireNodePools(
-  scope: Construct,
-  pools: GkeNodePool[] | undefined,
-  autopilot: boolean,
-): void {
-  if (autopilot) {
-    if (pools !== undefined) {
-      throw invalid(scope, "nodePools", "not be given with 'autopilot', which manages the nodes itself");
-    }
-    return;
-  }
-  if (pools === undefined || pools.length === 0) {
-    throw invalid(scope, "nodePools", "name at least one pool, unless 'autopilot' is on");
-  }
-  const names = new Set<string>();
-  pools.forEach((pool, index) => {
-    requireNodePool(scope, `nodePools[${index}]`, pool);
-    if (names.has(pool.name)) throw invalid(scope, `nodePools[${index}].name`, "be unique", pool.name);
-    names.add(pool.name);
-  });
-}
-
-function requireNodePool(scope: Construct, path: string, pool: GkeNodePool): void {
-  const minimum = pool.minNodeCount ?? 0;
-  requireName(scope, `${path}.name`, pool.name, CLUSTER_NAME);
-  requireInteger(scope, `${path}.minNodeCount`, minimum, 0);
-  requireInteger(scope, `${path}.maxNodeCount`, pool.maxNodeCount, 0);
-  requireAtLeast(scope, `${path}.maxNodeCount`, pool.maxNodeCount, minimum, `minNodeCount (${minimum})`);
-  requireInteger(scope, `${path}.initialNodeCount`, pool.initialNodeCount, 0);
-  const counts = [minimum, pool.maxNodeCount, pool.initialNodeCount];
-  if (pool.initialNodeCount !== undefined && !counts.some((count) => Token.isUnresolved(count))) {
-    if (pool.initialNodeCount < minimum || pool.initialNodeCount > pool.maxNodeCount) {
-      const range = `be between minNodeCount (${minimum}) and maxNodeCount (${pool.maxNodeCount})`;
-      throw invalid(scope, `${path}.initialNodeCount`, range, pool.initialNodeCount);
-    }
-  }
-  requireInteger(scope, `${path}.diskSizeGb`, pool.diskSizeGb, 10);
-  requireInteger(scope, `${path}.acceleratorCount`, pool.acceleratorCount, 1);
-  for (const property of ["acceleratorCount", "gpuDriverVersion"] as const) {
-    if (pool[property] !== undefined && pool.acceleratorType === undefined) {
-      throw invalid(scope, `${path}.${property}`, "not be given without 'acceleratorType'", pool[property]);
-    }
-  }
-  if (pool.tpuTopology !== undefined && !Token.isUnresolved(pool.tpuTopology)) {
-    if (!/^\d+x\d+(x\d+)?$/.test(pool.tpuTopology)) {
-      throw invalid(scope, `${path}.tpuTopology`, 'be a topology such as "4x4" or "2x2x2"', pool.tpuTopology);
-    }
-  }
-  pool.zones?.forEach((zone, index) => requireName(scope, `${path}.zones[${index}]`, zone, LOCATION));
 }

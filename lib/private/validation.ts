@@ -75,6 +75,14 @@ export const CIDR_BLOCK: NamingRule = {
   description: 'an address range such as "203.0.113.0/24"',
 };
 
+/** https://cloud.google.com/kms/docs/getting-resource-ids */
+export const KMS_KEY: NamingRule = {
+  pattern: /^projects\/[^/\s]+\/locations\/[^/\s]+\/keyRings\/[^/\s]+\/cryptoKeys\/[^/\s]+$/,
+  maxLength: 400,
+  description:
+    'the path of a Cloud KMS key, such as "projects/my-project/locations/us-west1/keyRings/ring/cryptoKeys/key"',
+};
+
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
 export const DNS_LABEL: NamingRule = {
   pattern: /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,

@@ -1,0 +1,202 @@
+import { TerraformVariable } from "cdktf";
+import { GkeNodePool, GkeWorkloadIdentityClusterProps } from "../lib";
+import { emptyStack, standardCluster } from "./support/stacks";
+import { Graph } from "./support/graph";
+import { Template } from "./support/template";
+
+const cpu: GkeNodePool = { name: "cpu", machineType: "e2-standard-8", maxNodeCount: 1 };
+const gpu: GkeNodePool = {
+  name: "gpu",
+  machineType: "g2-standard-12",
+  maxNodeCount: 1,
+  acceleratorType: "nvidia-l4",
+};
+const tpu: GkeNodePool = { name: "tpu", machineType: "ct6e-standard-4t", maxNodeCount: 1 };
+const slice: GkeNodePool = { ...tpu, tpuTopology: "4x4", maxNodeCount: 4 };
+const KEY = "projects/my-project-id/locations/us-west1/keyRings/ring/cryptoKeys/key";
+
+function clusterWith(props: Partial<GkeWorkloadIdentityClusterProps>) {
+  const stack = emptyStack();
+  const cluster = standardCluster(stack, props);
+  return { stack, cluster, template: Template.of(stack) };
+}
+
+test("the nodes that GKE makes with a cluster are small, and run as the nodes' own account with secure boot", () => {
+  const { template } = clusterWith({});
+  const cluster = template.resource("google_container_cluster");
+
+  expect(cluster.node_config).toEqual({
+    service_account: expect.stringMatching(/^\$\{google_service_account\.[\w-]+\.email\}$/),
+    oauth_scopes: ["https://www.googleapis.com/auth/cloud-platform"],
+    workload_metadata_config: { mode: "GKE_METADATA" },
+    shielded_instance_config: { enable_secure_boot: true, enable_integrity_monitoring: true },
+    disk_type: "pd-standard",
+    disk_size_gb: 10,
+  });
+  expect(cluster.lifecycle.ignore_changes).toContain("node_config");
+});
+
+test("a key for boot disks is one of every node", () => {
+  const { template } = clusterWith({ bootDiskKmsKey: KEY, nodePools: [cpu, gpu] });
+  const nodes = [
+    template.resource("google_container_cluster"),
+    ...template.resources("google_container_node_pool"),
+  ];
+
+  expect(nodes.map(({ node_config }) => node_config.boot_disk_kms_key)).toEqual([KEY, KEY, KEY]);
+});
+
+test("node pools are replaced with their cluster, whose name stays the same", () => {
+  const { template } = clusterWith({ nodePools: [cpu, gpu] });
+
+  for (const pool of template.resources("google_container_node_pool")) {
+    expect(pool.lifecycle).toEqual({
+      ignore_changes: ["initial_node_count"],
+      replace_triggered_by: [expect.stringMatching(/^google_container_cluster\.[\w-]+\.id$/)],
+    });
+  }
+});
+
+test.each([
+  ["GPUs", gpu],
+  ["GPUs of the machine type alone", { ...gpu, acceleratorType: undefined }],
+  ["TPUs", tpu],
+])("a pool with %s waits for one without, in whatever order they are given", (_what, accelerated) => {
+  for (const nodePools of [
+    [cpu, accelerated, { ...cpu, name: "more" }],
+    [accelerated, cpu],
+  ]) {
+    const { stack, cluster } = clusterWith({ nodePools });
+    const graph = Graph.of(stack);
+    const resourceOf = (name: string) => cluster.nodePoolResource(name);
+
+    expect(graph.dependsOn(resourceOf(accelerated.name), resourceOf("cpu"))).toBe(true);
+    expect(graph.dependsOn(resourceOf("cpu"), resourceOf(accelerated.name))).toBe(false);
+  }
+});
+
+test("pools with accelerators alone wait for nothing of the kind", () => {
+  const { stack, cluster } = clusterWith({ nodePools: [gpu, tpu] });
+  const graph = Graph.of(stack);
+
+  expect(graph.dependsOn(cluster.nodePoolResource("gpu"), cluster.nodePoolResource("tpu"))).toBe(false);
+  expect(graph.dependsOn(cluster.nodePoolResource("tpu"), cluster.nodePoolResource("gpu"))).toBe(false);
+});
+
+test("clusters of one name in two locations have node accounts of different ids", () => {
+  const idOf = (location: string) =>
+    clusterWith({ clusterName: "ray", location }).template.resource("google_service_account").account_id;
+
+  expect([idOf("us-west1-b"), idOf("us-east4-a")]).toEqual(["ray-us-west1-b-nodes", "ray-us-east4-a-nodes"]);
+  expect(
+    clusterWith({ nodeServiceAccountId: "ray-nodes" }).template.resource("google_service_account").account_id,
+  ).toBe("ray-nodes");
+});
+
+test("a TPU slice of several hosts is placed compactly, and one of tpu7x by a policy", () => {
+  const { template } = clusterWith({
+    nodePools: [
+      cpu,
+      slice,
+      {
+        name: "tpu7x",
+        machineType: "tpu7x-standard-4t",
+        tpuTopology: "2x2x2",
+        maxNodeCount: 2,
+        placementPolicyName: "slices",
+      },
+    ],
+  });
+  const pools = template.resources("google_container_node_pool");
+  const [compact, byPolicy] = ["tpu", "tpu7x"].map((wanted) => pools.find(({ name }) => name === wanted));
+
+  expect(compact.placement_policy).toEqual({ type: "COMPACT", tpu_topology: "4x4" });
+  expect(byPolicy.placement_policy).toEqual({ type: "", policy_name: "slices", tpu_topology: "2x2x2" });
+});
+
+test("lists and zones that Terraform alone knows are taken as they are", () => {
+  const stack = emptyStack();
+  const variable = new TerraformVariable(stack, "zones", { type: "list(string)" });
+  const location = new TerraformVariable(stack, "location", { type: "string" }).stringValue;
+  standardCluster(stack, {
+    location,
+    nodeZones: variable.listValue,
+    nodePools: [{ ...cpu, zones: variable.listValue }],
+  });
+  const template = Template.of(stack);
+
+  expect(template.resource("google_container_cluster").node_locations).toBe("${var.zones}");
+  expect(template.resource("google_container_node_pool").node_locations).toBe("${var.zones}");
+});
+
+test.each<[string, Partial<GkeWorkloadIdentityClusterProps>, string]>([
+  [
+    "a topology that is none",
+    { nodePools: [{ ...slice, tpuTopology: "8" }] },
+    `'nodePools[0].tpuTopology' must be a topology such as "4x4" or "2x2x2", got "8"`,
+  ],
+  [
+    "a topology on machines without TPUs",
+    { nodePools: [{ ...cpu, tpuTopology: "4x4" }] },
+    `'nodePools[0].tpuTopology' must not be given for e2-standard-8, which has no TPU, got "4x4"`,
+  ],
+  [
+    "a topology of one host",
+    { nodePools: [{ ...tpu, tpuTopology: "2x2" }] },
+    `'nodePools[0].tpuTopology' must be left out for a slice of one host: a ct6e-standard-4t has 4 chips, and Google refuses a topology there, got "2x2"`,
+  ],
+  [
+    "a topology that no number of hosts makes",
+    { nodePools: [{ ...tpu, tpuTopology: "3x3" }] },
+    `'nodePools[0].tpuTopology' must have a multiple of the 4 chips of a ct6e-standard-4t, got "3x3"`,
+  ],
+  [
+    "more nodes than a slice has hosts",
+    { nodePools: [{ ...slice, maxNodeCount: 8 }] },
+    "'nodePools[0].maxNodeCount' must be 4, the hosts of a slice of 4x4, got 8",
+  ],
+  [
+    "fewer nodes than a slice has hosts",
+    { nodePools: [{ ...slice, maxNodeCount: 2 }] },
+    "'nodePools[0].maxNodeCount' must be 4, the hosts of a slice of 4x4, got 2",
+  ],
+  [
+    "a part of a slice at first",
+    { nodePools: [{ ...slice, initialNodeCount: 1 }] },
+    "'nodePools[0].initialNodeCount' must be 0 or 4, the hosts of a slice of 4x4, got 1",
+  ],
+  [
+    "a part of a slice at least",
+    { nodePools: [{ ...slice, minNodeCount: 2 }] },
+    "'nodePools[0].minNodeCount' must be 0 or 4, the hosts of a slice of 4x4, got 2",
+  ],
+  [
+    "a slice of tpu7x without a policy",
+    {
+      nodePools: [{ name: "tpu", machineType: "tpu7x-standard-4t", tpuTopology: "2x2x2", maxNodeCount: 2 }],
+    },
+    "'nodePools[0].placementPolicyName' must be given for a slice of tpu7x-standard-4t, which is placed by a workload policy of yours",
+  ],
+  [
+    "a placement policy without a slice",
+    { nodePools: [{ ...cpu, placementPolicyName: "slices" }] },
+    `'nodePools[0].placementPolicyName' must not be given without 'tpuTopology', got "slices"`,
+  ],
+  [
+    "a zone of a pool in another region",
+    { nodePools: [{ ...cpu, zones: ["us-east4-a"] }] },
+    `'nodePools[0].zones[0]' must be a zone of the cluster's region us-west1, got "us-east4-a"`,
+  ],
+  [
+    "a region as a zone of nodes",
+    { nodeZones: ["us-west1"] },
+    `'nodeZones[0]' must be a zone of the cluster's region us-west1, got "us-west1"`,
+  ],
+  [
+    "a key that is no path",
+    { bootDiskKmsKey: "my-key" },
+    `'bootDiskKmsKey' must be the path of a Cloud KMS key, such as "projects/my-project/locations/us-west1/keyRings/ring/cryptoKeys/key", got "my-key"`,
+  ],
+])("%s is refused", (_what, props, message) => {
+  expect(() => standardCluster(emptyStack(), props)).toThrow(new Error(`${message} (at stack/cluster)`));
+});
