@@ -15,19 +15,40 @@ const KINDS: Readonly<Record<string, { apiVersion: string; kind: string }>> = {
   kubernetes_role_binding_v1: { apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding" },
   kubernetes_service_account_v1: { apiVersion: "v1", kind: "ServiceAccount" },
   kubernetes_network_policy_v1: { apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+  kubernetes_service_v1: { apiVersion: "v1", kind: "Service" },
+  kubernetes_deployment_v1: { apiVersion: "apps/v1", kind: "Deployment" },
+  kubernetes_pod_disruption_budget_v1: { apiVersion: "policy/v1", kind: "PodDisruptionBudget" },
   kubernetes_job_v1: { apiVersion: "batch/v1", kind: "Job" },
   kubernetes_resource_quota_v1: { apiVersion: "v1", kind: "ResourceQuota" },
 };
 
 /** Attributes whose keys are the user's own words. */
-const MAPS = ["data", "data_wo", "labels", "annotations", "match_labels", "limits", "requests", "hard"];
+const MAPS = [
+  "data",
+  "data_wo",
+  "labels",
+  "annotations",
+  "match_labels",
+  "node_selector",
+  "limits",
+  "requests",
+  "hard",
+];
 
 /** Lists that Terraform names in the singular, one block an item. */
 const PLURALS: Readonly<Record<string, string>> = {
   container: "containers",
+  port: "ports",
   rule: "rules",
   subject: "subjects",
+  toleration: "tolerations",
+  topology_spread_constraint: "topologySpreadConstraints",
+  volume: "volumes",
+  volume_mount: "volumeMounts",
 };
+
+/** Attributes that are text in Terraform, and numbers in Kubernetes where they are written as one: a port may have a name. */
+const NUMBERS = ["max_unavailable", "port", "replicas", "target_port"];
 
 /** Attributes that Kubernetes calls otherwise: the provider encodes what is written here as it is. */
 const RENAMED: Readonly<Record<string, string>> = { data_wo: "stringData" };
@@ -73,16 +94,20 @@ function fieldName(name: string, value: unknown): string {
 
 function fieldValue(name: string, value: any): any {
   if (typeof value === "string") {
-    // The provider sends a port that is a number as one; as a string it would be a port's name.
-    if (name === "port" && /^\d+$/.test(value)) return Number(value);
+    if (NUMBERS.includes(name) && /^\d+$/.test(value)) return Number(value);
     return value.replace(/\$\{[^}]*\}/g, "known-after-apply");
   }
   if (value === null || typeof value !== "object") return value;
-  if (MAPS.includes(name)) return mapOf(value);
+  if (MAPS.includes(name) || isServiceSelector(name, value)) return mapOf(value);
   if (Array.isArray(value)) return value.map((item) => (typeof item === "object" ? objectOf(item) : item));
   return name in PLURALS ? [objectOf(value)] : objectOf(value);
 }
 
 function mapOf(value: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fieldValue("", item)]));
+}
+
+/** A Service selects by labels alone; the selectors of other kinds say `match_labels`. */
+function isServiceSelector(name: string, value: object): boolean {
+  return name === "selector" && Object.values(value).every((label) => typeof label === "string");
 }
