@@ -1,6 +1,6 @@
 /**
  * A Ray cluster that is deployed by KubeRay's own `ray-cluster` chart, on a cluster and an operator that exist already; of
- * this library only the proxy in front of its dashboard.
+ * this library only the proxy in front of its dashboard, and the network policy that lets nobody else in.
  */
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { Release } from "@cdktf/provider-helm/lib/release";
@@ -46,10 +46,6 @@ new Release(stack, "ray-cluster", {
       head: {
         rayVersion: "2.60.0",
         serviceAccountName: "team-a-ray",
-        initContainers: ray.head.initContainers,
-        // The first is the chart's own, which a list of ours would replace.
-        volumes: [{ name: "log-volume", emptyDir: {} }, ...ray.head.volumes],
-        rayStartParams: ray.head.rayStartParams,
         containerEnv: toEnv(ray.head.env),
       },
       worker: { containerEnv: toEnv(ray.workers.env) },

@@ -1,4 +1,4 @@
-import type { KubeObject } from "./node/kube-client";
+import { isReady, type KubeObject } from "./node/kube-client";
 import type { Node } from "./node/node";
 
 const READY_TIMEOUT_MS = 180_000;
@@ -69,11 +69,7 @@ export class RayPods {
 
   private async ready(nodeType: "head" | "worker"): Promise<KubeObject[]> {
     return (await this.list(nodeType)).filter(
-      ({ metadata, status }) =>
-        metadata.deletionTimestamp === undefined &&
-        (status?.conditions ?? []).some(
-          ({ type, status: value }: any) => type === "Ready" && value === "True",
-        ),
+      (pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod),
     );
   }
 }

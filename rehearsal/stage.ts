@@ -3,6 +3,7 @@ import type { Client } from "./clients";
 import { clusterObjects } from "./cluster-objects";
 import type { Snapshot } from "./google/server";
 import type { Node } from "./node/node";
+import { ProxyPods } from "./proxy-pods";
 import { RayPods } from "./ray-pods";
 import { Site, SiteOptions } from "./site";
 import type { Terraform } from "./terraform";
@@ -64,9 +65,18 @@ export class Stage {
     return new RayPods(this.node, namespace, rayClusterName);
   }
 
-  /** Somebody's shell, until the end of the scenario. */
-  public userShell(): UserShell {
-    const shell = new UserShell(this.node, this.cache);
+  /** The pods of a Ray cluster's proxy, where it has its own. */
+  public proxy(namespace: string, rayClusterName: string): ProxyPods {
+    return new ProxyPods(this.node, namespace, rayClusterName);
+  }
+
+  /** Somebody's shell, until the end of the scenario: an administrator's, or of whoever a token belongs to. */
+  public userShell(token?: string): UserShell {
+    const { kubeconfigPath } = this.node;
+    const shell = new UserShell(
+      this.cache,
+      token === undefined ? kubeconfigPath : this.node.kubeconfigFor(token),
+    );
     this.shells.push(shell);
     return shell;
   }

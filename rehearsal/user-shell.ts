@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { clientProgram } from "./clients";
 import type { StaticUser } from "./node/control-plane";
-import type { Node } from "./node/node";
 import type { ToolCache } from "./tools/cache";
 import { CommandError, runCommand } from "./tools/command";
 
@@ -33,8 +32,8 @@ export interface Forward {
 }
 
 /**
- * The shell of somebody who uses a deployment from outside the cluster: kubectl signed in as the administrator, the Ray
- * client, and gcloud. Commands run as they are printed by outputs and documentation.
+ * The shell of somebody who uses a deployment from outside the cluster: kubectl with their kubeconfig, the Ray client, and
+ * gcloud. Commands run as they are printed by outputs and documentation.
  */
 export class UserShell {
   /** The home folder, where commands run. */
@@ -42,8 +41,8 @@ export class UserShell {
   private readonly bin = join(this.folder, "bin");
 
   constructor(
-    private readonly node: Node,
     private readonly cache: ToolCache,
+    private readonly kubeconfig: string,
   ) {
     mkdirSync(this.bin);
     symlinkSync(cache.program("kubectl"), join(this.bin, "kubectl"));
@@ -146,7 +145,7 @@ export class UserShell {
     return {
       ...process.env,
       HOME: this.folder,
-      KUBECONFIG: this.node.kubeconfigPath,
+      KUBECONFIG: this.kubeconfig,
       PATH: [this.bin, client, process.env.PATH].join(":"),
     };
   }

@@ -16,6 +16,12 @@ export interface KubeObject {
   readonly [field: string]: any;
 }
 
+/** Whether a pod is Ready. */
+export function isReady({ status }: KubeObject): boolean {
+  const conditions: { type: string; status: string }[] = status?.conditions ?? [];
+  return conditions.some(({ type, status: value }) => type === "Ready" && value === "True");
+}
+
 /** The API server answered with an error status. */
 export class KubeError extends Error {
   constructor(

@@ -31,53 +31,77 @@ print(json.dumps(open_ports))
 `;
 
 /**
- * Ports that every head behind the proxy answers on where nothing enforces the network policy: GCS, metrics, the proxy, Ray
- * clients, metrics of the autoscaler and of the dashboard, and the dashboard's agent. Ray chooses others anew at each start.
+ * Ports that every head answers on where no policy is: GCS, metrics, the dashboard or the proxy before it, Ray clients, metrics
+ * of the autoscaler and of the dashboard, and the dashboard's agent. Ray chooses others anew at each start.
  */
 const OPEN_PORTS: readonly number[] = [6379, 8080, 8265, 10001, 44217, 44227, 52365];
 
 /** Where those begin that Ray chooses. */
 const FIRST_CHOSEN_PORT = 10002;
 
+/** Where Ray's own dashboard listens behind a proxy in the head pod. */
+const DASHBOARD_BEHIND_SIDECAR = 8443;
+
 const POD = "neighbour";
 
-/** A pod beside the Ray clusters that has nothing to do with them. */
+/** A pod that has nothing to do with the Ray clusters. */
 export async function startNeighbour(stage: Stage, namespace: string, image: string): Promise<void> {
   await stage.node.client.create(`/api/v1/namespaces/${namespace}/pods`, {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name: POD, namespace },
     spec: {
-      containers: [{ name: "main", image, command: ["sleep", "600"] }],
+      containers: [{ name: "main", image, command: ["sleep", "3600"] }],
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 0,
     },
   });
 }
 
-/**
- * Connects to every port of a head that anything listens on.
- *
- * @throws unless the proxy answers and Ray's own dashboard does not, and other ports are open as the documentation says
- */
-export async function expectPorts(stage: Stage, namespace: string, ray: RayPods): Promise<void> {
-  const listening = JSON.parse(await ray.python(LISTENING)) as [string, number][];
-  const [head] = await ray.list("head");
-  const ports = [...new Set([...listening.map(([, port]) => port), 8000])];
+/** Runs a Python script in that pod and returns what it printed. */
+export async function neighbourRuns(
+  stage: Stage,
+  namespace: string,
+  script: string,
+  ...args: string[]
+): Promise<string> {
   const ready = ["wait", "-n", namespace, "--for=condition=Ready", `pod/${POD}`, "--timeout=60s"];
   await stage.node.kubectl(ready);
-  const exec = ["exec", "-n", namespace, "-i", POD, "--", "python3", "-"];
-  const connect = [...exec, head.status.podIP, JSON.stringify(ports)];
-  const open = JSON.parse(await stage.node.kubectl(connect, { input: CONNECT })) as number[];
+  const python = ["exec", "-n", namespace, "-i", POD, "--", "python3", "-", ...args];
+  return stage.node.kubectl(python, { input: script });
+}
+
+/**
+ * Connects to every port of a head that anything listens on, with the network policy and after it was deleted; the next apply
+ * creates it again.
+ *
+ * @param sidecar whether the proxy is in the head pod
+ * @throws unless the policy closes every port, and without it those are open that the documentation names
+ */
+export async function expectPorts(
+  stage: Stage,
+  namespace: string,
+  ray: RayPods,
+  sidecar = false,
+): Promise<void> {
+  const listening = JSON.parse(await ray.python(LISTENING)) as [string, number][];
+  const [head] = await ray.list("head");
+  const ports = JSON.stringify([...new Set([...listening.map(([, port]) => port), 8000])]);
+  const connect = async (): Promise<number[]> =>
+    JSON.parse(await neighbourRuns(stage, namespace, CONNECT, head.status.podIP, ports));
+  const enforced = await connect();
+  expect(enforced.length === 0, "the network policy leaves ports open", enforced);
+  await stage.node.kubectl(["delete", "networkpolicies", "--all", "-n", namespace]);
+  await stage.node.waitFor("the end of the policy", 15_000, async () => (await connect()).includes(8265));
+  const open = await connect();
 
   const evidence = { listening, open };
-  const dashboard = listening.filter(([, port]) => port === 8443).map(([address]) => address);
-  expect(
-    dashboard.join() === "127.0.0.1",
-    "Ray's own dashboard does not listen on 127.0.0.1 alone",
-    evidence,
-  );
-  expect(!open.includes(8443) && open.includes(8265), "the proxy can be gone round", evidence);
+  if (sidecar) {
+    const addresses = listening.filter(([, port]) => port === DASHBOARD_BEHIND_SIDECAR);
+    const alone = addresses.map(([address]) => address).join() === "127.0.0.1";
+    expect(alone, "Ray's own dashboard does not listen on 127.0.0.1 alone", evidence);
+    expect(!open.includes(DASHBOARD_BEHIND_SIDECAR), "the proxy can be gone round", evidence);
+  }
   const closed = OPEN_PORTS.filter((port) => !open.includes(port));
   expect(closed.length === 0, "less is open than the documentation says", evidence);
   const others = open.filter((port) => port < FIRST_CHOSEN_PORT && !OPEN_PORTS.includes(port));

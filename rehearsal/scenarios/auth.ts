@@ -3,12 +3,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RayAuthResource } from "../../lib/ray-auth-proxy";
 import { RbacSubject } from "../../lib/rbac-subject";
+import type { KubeObject } from "../node/kube-client";
 import { GOOGLE_USERS } from "../site";
+import { proxyNamespace, type ProxyPods } from "../proxy-pods";
 import type { RayPods } from "../ray-pods";
 import { expect, Scenario, Stage } from "../stage";
 import type { Terraform } from "../terraform";
 import { RAY_VERSION } from "../tools/versions";
 import { UserRun, UserShell } from "../user-shell";
+import { expectSubmitterAlone } from "./auth-person";
 import { expectPorts, startNeighbour } from "./auth-ports";
 import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
 
@@ -39,7 +42,7 @@ function synthesizeAuth({ granted, authorizeOn }: Change): string {
   const ray = stack.rayCluster(MINI);
   const proxy = stack.proxy(ray, { authorizeOn });
   const account = (name: string) => RbacSubject.serviceAccount(name, NAMESPACE);
-  const other = stack.proxy(stack.foreignRayCluster(OTHER, ray.namespaceDependencies));
+  const other = stack.proxy(stack.foreignRayCluster(OTHER, ray.namespaceDependencies), { replicas: 1 });
   other.grantAdmin(account(ACCOUNTS.elsewhere));
   if (granted) {
     proxy.grantSubmit(account(ACCOUNTS.submitter));
@@ -134,6 +137,8 @@ export const auth: Scenario = {
     await visit.expectLeaverRefused();
     await visit.expectNoRightOnTheObject();
     await stop();
+    stage.step("somebody with a submit grant and nothing else");
+    await visit.expectSubmitterAlone();
     stage.step("ports");
     await expectPorts(stage, NAMESPACE, stage.ray(NAMESPACE, MINI));
 
@@ -151,6 +156,7 @@ export const auth: Scenario = {
 class Visit {
   private readonly tokens = new Map<string, string>();
   private readonly pods: RayPods;
+  private readonly proxies: ProxyPods;
 
   constructor(
     private readonly stage: Stage,
@@ -158,6 +164,7 @@ class Visit {
     private readonly shell: UserShell,
   ) {
     this.pods = stage.ray(NAMESPACE, MINI);
+    this.proxies = stage.proxy(proxyNamespace(NAMESPACE), MINI);
   }
 
   /** Accounts, a pod beside the Ray cluster, and a folder to submit; then the head is ready. */
@@ -206,7 +213,7 @@ class Visit {
 
   /** Terraform makes the grants: nothing but roles and bindings, and no pod notices. */
   public async grant(): Promise<void> {
-    const before = await this.head();
+    const before = await this.started();
     await this.terraform.update(synthesizeAuth({ granted: true }));
     const changes = await this.terraform.plannedChanges();
     const others = changes.filter(
@@ -219,7 +226,7 @@ class Visit {
       changes,
     );
     await this.terraform.apply("-refresh=false");
-    const after = await this.head();
+    const after = await this.started();
     expect(after === before, "the grants restarted something", { before, after });
   }
 
@@ -287,6 +294,12 @@ class Visit {
     await this.expectStatus("GET", this.tokenOf(ACCOUNTS.leaver), 401);
   }
 
+  /** With nothing but the account's token, everything that a submitter needs and nothing besides. */
+  public async expectSubmitterAlone(): Promise<void> {
+    const forward = await this.terraform.output("port_forward_command");
+    await expectSubmitterAlone(this.stage, this.tokenOf(ACCOUNTS.submitter), forward);
+  }
+
   /** Who may submit jobs may not thereby edit the RayCluster. */
   public async expectNoRightOnTheObject(): Promise<void> {
     for (const verb of ["get", "update", "patch", "delete"]) {
@@ -296,18 +309,21 @@ class Visit {
   }
 
   /**
-   * The proxy is told to ask as the one of KubeRay's guide does, which reaches the pod: the guide's question is answered with yes, and a
-   * submitter may edit the RayCluster.
+   * The proxy is told to ask as the one of KubeRay's guide does, which replaces its pods and leaves the head alone: the guide's
+   * question is answered with yes, and a submitter may edit the RayCluster.
    */
   public async expectGuidesForm(): Promise<void> {
-    const [before] = await this.pods.list("head");
+    const head = startsOf(await this.pods.list("head"));
+    const before = (await this.proxies.list()).map(({ metadata }) => metadata.uid);
     await this.terraform.update(synthesizeAuth({ granted: true, authorizeOn: RayAuthResource.RAY_CLUSTER }));
     await this.terraform.apply();
-    await this.stage.node.waitFor("another head", 60_000, async () => {
-      const heads = await this.pods.list("head");
-      return heads.length === 1 && heads[0].metadata.uid !== before.metadata.uid;
-    });
-    await this.pods.waitForHead();
+    const after = (await this.proxies.list()).map(({ metadata }) => metadata.uid);
+    expect(
+      after.length === before.length && !after.some((uid) => before.includes(uid)),
+      "not every proxy was replaced",
+      { before, after },
+    );
+    expect(startsOf(await this.pods.list("head")) === head, "the head was restarted", head);
     for (const verb of ["get", "update"]) {
       const may = await this.may(ACCOUNTS.submitter, verb, `rayclusters.ray.io/${MINI}`);
       expect(may, `a submitter may not ${verb} the RayCluster`);
@@ -337,11 +353,9 @@ class Visit {
     expect(status === expected, `${method} was answered with ${status} and not ${expected}`);
   }
 
-  /** Which head it is, and how often its containers started. */
-  private async head(): Promise<string> {
-    const [{ metadata, status }] = await this.pods.list("head");
-    const containers = [...status.initContainerStatuses, ...status.containerStatuses];
-    return [metadata.uid, ...containers.map(({ name, restartCount }) => `${name} ${restartCount}`)].join();
+  /** Which pods of Ray and of the proxy there are, and how often their containers started. */
+  private async started(): Promise<string> {
+    return startsOf([...(await this.pods.list()), ...(await this.proxies.list())]);
   }
 
   private tokenOf(account: string): string {
@@ -351,4 +365,15 @@ class Visit {
 
 function expectRefusal({ succeeded, output }: UserRun, body: string): void {
   expect(!succeeded && output.includes(body), `the Ray client was not refused with ${body}`, output);
+}
+
+/** Which pods these are, and how often their containers started. */
+function startsOf(pods: readonly KubeObject[]): string {
+  return pods
+    .map(({ metadata, status }) => {
+      const containers: { name: string; restartCount: number }[] = status.containerStatuses;
+      return [metadata.uid, ...containers.map(({ name, restartCount }) => `${name} ${restartCount}`)].join();
+    })
+    .sort()
+    .join("; ");
 }

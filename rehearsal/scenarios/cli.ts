@@ -39,7 +39,7 @@ export const cli: Scenario = {
       stage.step("cdktf output");
       const outputs = await project.outputs();
       expect(
-        /kubectl port-forward --namespace ray service\/raycluster-mini-head-svc/.test(
+        /kubectl port-forward --namespace ray-auth service\/raycluster-mini-proxy/.test(
           outputs.port_forward_command,
         ),
         "the outputs lack the port-forward command",

@@ -4,13 +4,30 @@ import type { AuditEvent } from "../node/audit";
 import type { Site } from "../site";
 import { expect, Scenario, Stage } from "../stage";
 
-/** What Ray pods need in Kubernetes: their account, who may reach them, and the proxy's rule and its right to ask. */
-const NEEDED: readonly (readonly [resource: string, name: RegExp])[] = [
-  ["serviceaccounts", /^my-ksa$/],
-  ["networkpolicies", /^raycluster-mini-ray$/],
-  ["configmaps", /^raycluster-mini-kube-rbac-proxy-/],
-  ["clusterrolebindings", /^ray-auth-proxy:ray:raycluster-mini$/],
-];
+/** Kubernetes objects that the pods of a namespace need. */
+interface Needs {
+  readonly namespace: string;
+  readonly objects: readonly (readonly [resource: string, name: RegExp])[];
+}
+
+/** Their account, and who may reach them. */
+const RAY: Needs = {
+  namespace: "ray",
+  objects: [
+    ["serviceaccounts", /^my-ksa$/],
+    ["networkpolicies", /^raycluster-mini-ray$/],
+  ],
+};
+
+/** Its account, its rule and its right to ask. */
+const PROXY: Needs = {
+  namespace: "ray-auth",
+  objects: [
+    ["serviceaccounts", /^raycluster-mini-proxy$/],
+    ["configmaps", /^raycluster-mini-kube-rbac-proxy-/],
+    ["clusterrolebindings", /^ray-auth-proxy:ray:raycluster-mini$/],
+  ],
+};
 
 /** Something that happened to one thing, in milliseconds since the epoch. */
 interface Moment {
@@ -31,47 +48,65 @@ export const order: Scenario = {
     const terraform = await site.terraform(await synthesize("main.ts", settings));
     await terraform.apply();
     await stage.ray("ray", "raycluster-mini").waitForHead();
-    const rights = rightsGiven(stage, site);
-    const pods = rayPodsCreated(stage);
-    expect(pods.length > 0, "the audit log has no creation of a Ray pod");
-    const early = pods.filter((pod) => rights.some((right) => right.time >= pod.time));
-    expect(early.length === 0, "a Ray pod was created before its rights", { early, rights });
+    expectRightsFirst(stage, RAY, rightsGiven(stage, site));
+    expectRightsFirst(stage, PROXY, objectsCreated(stage, PROXY));
 
     stage.step("destroy");
     const applied = Date.now();
-    const lastPodSeen = watchPods(stage);
+    const watched = [RAY, PROXY].map((needs) => watchPods(stage, needs));
     await terraform.destroy();
-    const podsGone = await lastPodSeen.stop();
-    const taken = rightsTaken(stage, site, applied);
-    const tooSoon = taken.filter(({ time }) => time < podsGone);
-    expect(tooSoon.length === 0, `rights went before the last pod (${podsGone})`, tooSoon);
+    const [rayGone, proxyGone] = await Promise.all(watched.map((watch) => watch.stop()));
+    expectRightsLast(RAY, rayGone, rightsTaken(stage, site, applied));
+    expectRightsLast(PROXY, proxyGone, objectsDeleted(stage, PROXY));
     expectReverse(stage, site, applied);
     await stage.expectNothingLeft(site, first);
   },
 };
 
+function expectRightsFirst(stage: Stage, { namespace }: Needs, rights: Moment[]): void {
+  const pods = podsCreated(stage, namespace);
+  expect(pods.length > 0, `the audit log has no creation of a pod in ${namespace}`);
+  const early = pods.filter((pod) => rights.some((right) => right.time >= pod.time));
+  expect(early.length === 0, `a pod in ${namespace} was created before its rights`, { early, rights });
+}
+
+function expectRightsLast({ namespace }: Needs, podsGone: number, rights: Moment[]): void {
+  const tooSoon = rights.filter(({ time }) => time < podsGone);
+  expect(tooSoon.length === 0, `rights went before the last pod in ${namespace} (${podsGone})`, tooSoon);
+}
+
 /** When each thing that a Ray pod needs was there. */
 function rightsGiven(stage: Stage, site: Site): Moment[] {
-  const google = site.google.requests.all();
-  const moments = [
-    ...written(google, /\/serviceAccounts\/my-iam-sa[^/]*:setIamPolicy/, "workload identity binding"),
-    ...written(google, /\/b\/my-project-id-ray\/iam/, "bucket grant"),
-    ...NEEDED.flatMap(([resource, name]) => created(stage, resource, name)),
-  ];
-  expect(moments.length >= 3 + NEEDED.length, "not every right was seen being given", moments);
-  return moments;
+  const google = grantsWritten(site.google.requests.all());
+  expect(google.length >= 3, "not every right in the project was seen being given", google);
+  return [...google, ...objectsCreated(stage, RAY)];
 }
 
 /** When each was taken away again. */
 function rightsTaken(stage: Stage, site: Site, since: number): Moment[] {
-  const google = site.google.requests.all().filter(({ time }) => time > since);
-  const moments = [
-    ...written(google, /\/serviceAccounts\/my-iam-sa[^/]*:setIamPolicy/, "workload identity binding"),
-    ...written(google, /\/b\/my-project-id-ray\/iam/, "bucket grant"),
-    ...NEEDED.flatMap(([resource, name]) => deleted(stage, resource, name)),
+  const google = grantsWritten(site.google.requests.all().filter(({ time }) => time > since));
+  expect(google.length >= 3, "not every right in the project was seen being taken away", google);
+  return [...google, ...objectsDeleted(stage, RAY)];
+}
+
+function grantsWritten(requests: readonly LoggedRequest[]): Moment[] {
+  return [
+    ...written(requests, /\/serviceAccounts\/my-iam-sa[^/]*:setIamPolicy/, "workload identity binding"),
+    ...written(requests, /\/b\/my-project-id-ray\/iam/, "bucket grant"),
   ];
-  expect(moments.length >= 3 + NEEDED.length, "not every right was seen being taken away", moments);
-  return moments;
+}
+
+function objectsCreated(stage: Stage, { objects }: Needs): Moment[] {
+  return expectEach(objects.map(([resource, name]) => created(stage, resource, name)));
+}
+
+function objectsDeleted(stage: Stage, { objects }: Needs): Moment[] {
+  return expectEach(objects.map(([resource, name]) => deleted(stage, resource, name)));
+}
+
+function expectEach(moments: Moment[][]): Moment[] {
+  expect(!moments.some((found) => found.length === 0), "not every object was seen", moments);
+  return moments.flat();
 }
 
 /** The Ray cluster goes first, then what it needs, then the nodes, then the cluster. */
@@ -98,24 +133,23 @@ function expectReverse(stage: Stage, site: Site, since: number): void {
   );
 }
 
-function rayPodsCreated(stage: Stage): Moment[] {
+function podsCreated(stage: Stage, namespace: string): Moment[] {
   return stage.node
     .auditEvents()
     .filter(({ verb, objectRef, responseStatus }) => {
       const isPod = objectRef?.resource === "pods" && objectRef.subresource === undefined;
-      return verb === "create" && isPod && objectRef?.namespace === "ray" && responseStatus?.code === 201;
+      return verb === "create" && isPod && objectRef?.namespace === namespace && responseStatus?.code === 201;
     })
     .map((event) => toAuditMoment(event, "pod"));
 }
 
-/** Looks again and again until it is told to stop; then tells when it last saw a Ray pod. */
-function watchPods(stage: Stage): { stop(): Promise<number> } {
+/** Looks again and again until it is told to stop; then tells when it last saw a pod of the namespace. */
+function watchPods(stage: Stage, { namespace }: Needs): { stop(): Promise<number> } {
   let last = 0;
   let stopped = false;
-  const ray = stage.ray("ray", "raycluster-mini");
   const watching = (async () => {
     while (!stopped) {
-      const pods = await ray.list().catch(() => []);
+      const pods = await stage.node.client.list(`/api/v1/namespaces/${namespace}/pods`).catch(() => []);
       if (pods.length > 0) last = Date.now();
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -124,7 +158,7 @@ function watchPods(stage: Stage): { stop(): Promise<number> } {
     stop: async () => {
       stopped = true;
       await watching;
-      expect(last > 0, "no Ray pod was seen before the destroy");
+      expect(last > 0, `no pod was seen in ${namespace} before the destroy`);
       return last;
     },
   };

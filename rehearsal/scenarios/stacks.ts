@@ -5,6 +5,8 @@ import { expect, Scenario, Skipped, Stage } from "../stage";
 import type { Site } from "../site";
 import type { Terraform } from "../terraform";
 import type { KubeRayChart } from "../tools/chart";
+import { RAY_VERSION } from "../tools/versions";
+import { expectPorts, startNeighbour } from "./auth-ports";
 
 /** An app of ours whose stacks are applied as they are, used, planned again and destroyed. */
 interface StackScenario extends Omit<Scenario, "run"> {
@@ -223,7 +225,7 @@ const STACKS: readonly StackScenario[] = [
   },
   {
     name: "helm-ray-cluster",
-    title: "a Ray cluster of KubeRay's own chart behind the proxy",
+    title: "a Ray cluster of KubeRay's own chart behind the proxy, and closed by a policy that the proxy brings",
     needs: ["pods", "terraform"],
     chart: "ray-cluster",
     app: "examples/helm-ray-cluster.ts",
@@ -233,8 +235,10 @@ const STACKS: readonly StackScenario[] = [
     before: teamIsThere,
     use: async (stage) => {
       const shell = stage.userShell();
-      const service = "service/raycluster-helm-head-svc";
-      const forward = await shell.forward(`kubectl port-forward --namespace team-a ${service} 8265:8265`);
+      const service = "service/raycluster-helm-proxy";
+      const forward = await shell.forward(
+        `kubectl port-forward --namespace team-a-auth ${service} 8265:8265`,
+      );
       const { ada, mallory } = GOOGLE_USERS;
       const statuses = [
         await shell.askJobApi(),
@@ -243,6 +247,9 @@ const STACKS: readonly StackScenario[] = [
       ];
       await forward.stop();
       expect(statuses.join() === "401,403,200", "the proxy does not answer as it should", statuses);
+      stage.step("ports");
+      await startNeighbour(stage, "team-a", `rayproject/ray:${RAY_VERSION}`);
+      await expectPorts(stage, "team-a", stage.ray("team-a", "raycluster-helm"));
     },
     after: async (stage) => {
       await stage.ray("team-a", "raycluster-helm").waitForNone();
