@@ -25,6 +25,10 @@ export class ProxyPods {
   /** Waits until so many pods are Ready. */
   public async waitForReady(count: number, timeoutMs = 60_000): Promise<void> {
     const what = `${count} proxies of ${this.namespace}/${this.rayClusterName}`;
-    await this.node.waitFor(what, timeoutMs, async () => (await this.list()).filter(isReady).length === count);
+    await this.node.waitFor(
+      what,
+      timeoutMs,
+      async () => (await this.list()).filter(isReady).length === count,
+    );
   }
 }

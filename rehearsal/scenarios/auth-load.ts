@@ -192,11 +192,7 @@ async function expectOneMayGo(stage: Stage, token: string, how: readonly string[
   await stage.node.kubectl(["delete", "pod", "-n", proxyNamespace(NAMESPACE), first.metadata.name, ...how]);
   const { answered, failed } = JSON.parse(await asking) as { answered: number; failed: FailedCall[] };
   stage.step(JSON.stringify({ answered, failed }));
-  expect(
-    answered + failed.length === RATE_PER_SECOND * KILL_SECONDS,
-    "not every call was made",
-    answered,
-  );
+  expect(answered + failed.length === RATE_PER_SECOND * KILL_SECONDS, "not every call was made", answered);
   const lastSent = Math.max(...failed.map(({ sent }) => sent));
   const firstEnd = Math.min(...failed.map(({ ended }) => ended));
   expect(

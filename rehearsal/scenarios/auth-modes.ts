@@ -3,14 +3,18 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { RayAuthMode } from "../../lib/ray-auth-options";
+import { RayAuthProxyPlacement } from "../../lib/ray-auth-proxy";
 import type { RayPods } from "../../lib/ray-pods";
 import { RbacSubject } from "../../lib/rbac-subject";
 import { RuntimeEnvNetrc } from "../../lib/runtime-env-netrc";
+import { proxyNamespace } from "../proxy-pods";
+import type { RayPods as RehearsedPods } from "../ray-pods";
 import type { Site } from "../site";
 import { expect, Scenario, Stage } from "../stage";
 import type { Terraform } from "../terraform";
 import { RAY_VERSION } from "../tools/versions";
 import { Forward, ServiceAccount, UserShell } from "../user-shell";
+import { expectPorts, startNeighbour } from "./auth-ports";
 import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
 
 /** A RayCluster that is deployed by a manifest, with the proxy's parts in it. */
@@ -26,6 +30,9 @@ const STRANGER: ServiceAccount = { namespace: NAMESPACE, name: "stranger" };
 const DISMISSED: ServiceAccount = { namespace: NAMESPACE, name: "dismissed" };
 const DELETED: ServiceAccount = { namespace: NAMESPACE, name: "deleted" };
 
+/** Ray's, and the proxy's. */
+const NAMESPACES = [NAMESPACE, proxyNamespace(NAMESPACE)];
+
 const NETRC_SECRET = "netrc-secret";
 const TLS_SECRET = "ray-tls";
 
@@ -38,40 +45,63 @@ const RENEWED_FOR_MS = 3 * 60_000;
 
 const SMALL_JOB = 'python -c "import ray; ray.init(); print(ray.cluster_resources())"';
 
-/** Calls the proxy by the name of the head's Service, as a pod would, and prints the status. */
+/** The Service of the proxy of our Ray cluster, by its placement. */
+const SERVICES = {
+  [RayAuthProxyPlacement.DEPLOYMENT]: {
+    namespace: proxyNamespace(NAMESPACE),
+    host: `${MINI}-proxy.${proxyNamespace(NAMESPACE)}.svc.cluster.local`,
+  },
+  [RayAuthProxyPlacement.HEAD_SIDECAR]: {
+    namespace: NAMESPACE,
+    host: `${MINI}-head-svc.${NAMESPACE}.svc.cluster.local`,
+  },
+};
+
+/** Calls the proxy by the name of its Service, as a pod would, and prints the status. */
 const CALL_BY_SERVICE_NAME = `
-import requests
-print(requests.get("https://${MINI}-head-svc.${NAMESPACE}.svc.cluster.local:8265/api/version").status_code)
+import requests, sys
+print(requests.get(f"https://{sys.argv[1]}:8265/api/version").status_code)
 `;
 
-/** The Ray cluster of ours that is there, beside the one of the manifest: one at a time, for the sake of the machine. */
-type Mode = typeof TOKEN | typeof KUBERNETES_TOKEN | typeof MINI;
+/**
+ * How callers authenticate at the Ray cluster of ours beside the one of the manifest, by Ray itself or by a proxy with TLS: one
+ * at a time, for the sake of the machine.
+ */
+type Mode = typeof TOKEN | typeof KUBERNETES_TOKEN | RayAuthProxyPlacement;
+
+function rayClusterNameOf(mode: Mode): string {
+  return mode === TOKEN || mode === KUBERNETES_TOKEN ? mode : MINI;
+}
 
 /** The stack, and what of it belongs into somebody else's manifest. One of the grants is there at first only. */
 function synthesizeModes(mode?: Mode): { readonly folder: string; readonly theirs: RayPods } {
   const stack = new AuthStack();
   const user = RbacSubject.serviceAccount(USER.name, NAMESPACE);
   const theirs = stack.foreignRayCluster(THEIRS);
-  const guard = stack.proxy(theirs);
+  const guard = stack.proxy(theirs, { placement: RayAuthProxyPlacement.HEAD_SIDECAR });
   for (const { name } of mode === undefined ? [USER, DELETED, DISMISSED] : [USER, DELETED]) {
     guard.grantSubmit(RbacSubject.serviceAccount(name, NAMESPACE));
   }
   stack.output("theirs_forward", guard.portForwardCommand);
-  if (mode !== undefined) {
+  if (mode === TOKEN || mode === KUBERNETES_TOKEN) {
     const authOptions = { mode: RayAuthMode.TOKEN, enableK8sTokenAuth: mode === KUBERNETES_TOKEN };
-    const ray = stack.rayCluster(mode, {
-      createNamespace: false,
-      ...(mode === MINI ? {} : { authOptions }),
-    });
+    const ray = stack.rayCluster(mode, { createNamespace: false, authOptions });
     if (mode === KUBERNETES_TOKEN) ray.grantRayWrite(user);
-    if (mode === MINI) {
-      const proxy = stack.proxy(ray, { tlsSecretName: TLS_SECRET });
-      proxy.grantSubmit(user);
-      new RuntimeEnvNetrc(stack.stack, "netrc", { rayCluster: ray, existingSecretName: NETRC_SECRET });
-      stack.output("job_headers_command", proxy.jobHeadersCommand(user));
-      stack.output("job_submit_command", proxy.jobSubmitCommand);
-    }
     stack.output("forward", ray.portForwardCommand);
+  } else if (mode !== undefined) {
+    const ray = stack.rayCluster(MINI, { createNamespace: false });
+    const isOwn = mode === RayAuthProxyPlacement.DEPLOYMENT;
+    const proxy = stack.proxy(ray, {
+      placement: mode,
+      tlsSecretName: TLS_SECRET,
+      // The Secret is there before the proxy.
+      ...(isOwn ? { createNamespace: false } : {}),
+    });
+    proxy.grantSubmit(user);
+    new RuntimeEnvNetrc(stack.stack, "netrc", { rayCluster: ray, existingSecretName: NETRC_SECRET });
+    stack.output("job_headers_command", proxy.jobHeadersCommand(user));
+    stack.output("job_submit_command", proxy.jobSubmitCommand);
+    stack.output("forward", proxy.portForwardCommand);
   }
   return { folder: stack.synthesize(), theirs: theirs.head };
 }
@@ -79,7 +109,7 @@ function synthesizeModes(mode?: Mode): { readonly folder: string; readonly their
 export const authModes: Scenario = {
   name: "auth-modes",
   title:
-    "the proxy's changes and TLS, a RayCluster of a manifest, Ray's own tokens, and how long an end takes",
+    "TLS in both placements, a RayCluster of a manifest with the proxy in its head, Ray's own tokens, and how long an end takes",
   needs: ["pods", "terraform", "ray-client"],
   long: true,
   async run(stage) {
@@ -87,7 +117,7 @@ export const authModes: Scenario = {
     await site.startOperator(0).ready;
     await stage.begin();
     const first = site.google.snapshot();
-    await stage.node.kubectl(["create", "namespace", NAMESPACE]);
+    for (const name of NAMESPACES) await stage.node.kubectl(["create", "namespace", name]);
     stage.step("apply");
     const { folder, theirs } = synthesizeModes();
     const terraform = await site.terraform(folder);
@@ -99,15 +129,18 @@ export const authModes: Scenario = {
     await modes.expectToken();
     const since = Date.now();
     await modes.expectKubernetesToken();
-    await modes.expectTls();
+    await modes.expectTls(RayAuthProxyPlacement.DEPLOYMENT);
     await stage.expectNothingToDo(terraform);
     await modes.expectEnd(tokens, since);
     await modes.expectRenewal();
+    await modes.expectTls(RayAuthProxyPlacement.HEAD_SIDECAR);
+    await stage.expectNothingToDo(terraform);
+    await modes.expectSidecarPorts();
 
     stage.step("destroy");
     await modes.removeManifest();
     await terraform.destroy();
-    await stage.node.kubectl(["delete", "namespace", NAMESPACE]);
+    await stage.node.kubectl(["delete", "namespace", ...NAMESPACES]);
     await stage.expectNothingLeft(site, first);
   },
 };
@@ -138,7 +171,7 @@ class Modes {
       await this.kubectl("create", "serviceaccount", name);
     }
     await this.kubectl("create", "secret", "generic", NETRC_SECRET, "--from-literal=.netrc=");
-    await this.createCertificate();
+    for (const name of NAMESPACES) await this.createCertificate(name);
     copyFileSync(this.stage.cache.authorityCertificate, join(this.shell.folder, "ca.crt"));
   }
 
@@ -182,9 +215,9 @@ class Modes {
   }
 
   /** With a certificate nothing but HTTPS is answered; also where another feature gives the volumes to a group. */
-  public async expectTls(): Promise<void> {
-    this.stage.step("TLS");
-    const forward = await this.change(MINI);
+  public async expectTls(placement: RayAuthProxyPlacement): Promise<void> {
+    this.stage.step(`TLS, ${placement}`);
+    const forward = await this.change(placement);
     const headers = await this.terraform.output("job_headers_command");
     const submit = await this.terraform.output("job_submit_command");
     const stranger = await this.shell.tryRun(submit);
@@ -200,7 +233,7 @@ class Modes {
     // The last, because kubectl gives up forwarding when a connection ends like this.
     await this.expectStatus(await this.shell.tokenOf(USER), 400);
     await forward.stop();
-    const status = await this.pods.python(CALL_BY_SERVICE_NAME);
+    const status = await this.pods.python(CALL_BY_SERVICE_NAME, SERVICES[placement].host);
     expect(status.trim() === "401", "a pod does not reach the proxy by its Service", status);
   }
 
@@ -213,25 +246,32 @@ class Modes {
     await forward.stop();
   }
 
-  /** The proxy takes up another certificate of the Secret while it runs. */
+  /** The proxy in its own pods takes up another certificate of the Secret while it runs. */
   public async expectRenewal(): Promise<void> {
     this.stage.step("another certificate");
     const forward = await this.forward("forward");
     const before = await servedCertificate();
-    await this.kubectl("delete", "secret", TLS_SECRET);
-    await this.createCertificate();
+    const { namespace } = SERVICES[RayAuthProxyPlacement.DEPLOYMENT];
+    await this.stage.node.kubectl(["delete", "secret", TLS_SECRET, "-n", namespace]);
+    await this.createCertificate(namespace);
     const served = async () => (await servedCertificate()) !== before;
     await this.stage.node.waitFor("the other certificate", RENEWED_FOR_MS, served);
     await this.expectNoRestart();
     await forward.stop();
-    const log = await this.kubectl(
-      "logs",
-      (await this.pods.list("head"))[0].metadata.name,
-      "-c",
-      "kube-rbac-proxy",
-    );
-    // Those of a forwarded port come from 127.0.0.1.
-    expect(!/TLS handshake error from (?!127\.0\.0\.1:)/.test(log), "the probes fill the proxy's log", log);
+    const pods = await this.stage.proxy(namespace, MINI).list();
+    for (const { metadata } of pods) {
+      const log = await this.stage.node.kubectl(["logs", "-n", namespace, metadata.name]);
+      // Those of a forwarded port come from 127.0.0.1.
+      const ofProbes = /TLS handshake error from (?!127\.0\.0\.1:)/.test(log);
+      expect(!ofProbes, "the probes fill the proxy's log", log);
+    }
+  }
+
+  /** Ray's own dashboard is behind the proxy in the head pod, even where nobody enforces the network policy. */
+  public async expectSidecarPorts(): Promise<void> {
+    this.stage.step("ports of a head with the proxy in it");
+    await startNeighbour(this.stage, NAMESPACE, `rayproject/ray:${RAY_VERSION}`);
+    await expectPorts(this.stage, NAMESPACE, this.pods, true);
   }
 
   public async removeManifest(): Promise<void> {
@@ -243,8 +283,9 @@ class Modes {
   private async change(mode: Mode): Promise<Forward> {
     await this.terraform.update(synthesizeModes(mode).folder);
     await this.terraform.apply();
+    const ray = this.stage.ray(NAMESPACE, rayClusterNameOf(mode));
     this.stage.step(`head of ${mode}`);
-    await this.stage.ray(NAMESPACE, mode).waitForHead();
+    await this.waitForSettledHead(ray);
     return this.forward("forward");
   }
 
@@ -271,16 +312,28 @@ class Modes {
   }
 
   /** Valid for whom forwards the port, and for pods. */
-  private async createCertificate(): Promise<void> {
-    const hosts = ["localhost", `${MINI}-head-svc.${NAMESPACE}.svc.cluster.local`];
+  private async createCertificate(namespace: string): Promise<void> {
+    const hosts = ["localhost", ...Object.values(SERVICES).map(({ host }) => host)];
     const { certificate, key } = await this.site.certificateFiles("ray", hosts);
-    await this.kubectl("create", "secret", "tls", TLS_SECRET, `--cert=${certificate}`, `--key=${key}`);
+    const create = ["create", "secret", "tls", TLS_SECRET, "-n", namespace];
+    await this.stage.node.kubectl([...create, `--cert=${certificate}`, `--key=${key}`]);
+  }
+
+  /** The head is the one that the RayCluster describes: after a change the operator takes a moment to replace it. */
+  private async waitForSettledHead(ray: RehearsedPods): Promise<void> {
+    await this.stage.node.waitFor("the head that the RayCluster describes", 60_000, async () => {
+      const { initContainers } = (await ray.object()).spec.headGroupSpec.template.spec;
+      const heads = await ray.list("head");
+      const proxies = (containers: unknown[] | undefined) => (containers ?? []).length;
+      return heads.length === 1 && proxies(heads[0].spec.initContainers) === proxies(initContainers);
+    });
+    await ray.waitForHead();
   }
 
   private async expectNoRestart(): Promise<void> {
-    const [{ status }] = await this.pods.list("head");
-    const restarts = status.initContainerStatuses.map(({ restartCount }: any) => restartCount);
-    expect(restarts.join() === "0", "the proxy was restarted", status.initContainerStatuses);
+    const pods = await this.stage.proxy(SERVICES[RayAuthProxyPlacement.DEPLOYMENT].namespace, MINI).list();
+    const restarts = pods.map(({ status }) => status.containerStatuses[0].restartCount);
+    expect(restarts.join() === "0,0", "a proxy was restarted", restarts);
   }
 
   private kubectl(...args: string[]): Promise<string> {
@@ -312,6 +365,7 @@ function rayClusterOf(head: RayPods): object {
         rayStartParams: head.rayStartParams,
         template: {
           spec: {
+            automountServiceAccountToken: head.automountServiceAccountToken,
             initContainers: head.initContainers,
             containers: [
               {

@@ -225,7 +225,8 @@ const STACKS: readonly StackScenario[] = [
   },
   {
     name: "helm-ray-cluster",
-    title: "a Ray cluster of KubeRay's own chart behind the proxy, and closed by a policy that the proxy brings",
+    title:
+      "a Ray cluster of KubeRay's own chart behind the proxy, and closed by a policy that the proxy brings",
     needs: ["pods", "terraform"],
     chart: "ray-cluster",
     app: "examples/helm-ray-cluster.ts",
