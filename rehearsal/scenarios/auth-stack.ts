@@ -32,6 +32,12 @@ export const AUTH_SITE: SiteOptions = {
 export const NAMESPACE = "ray";
 export const MINI = "raycluster-mini";
 
+/** Makes the operator of a stack. */
+type MakeOperator = (stack: TerraformStack, cluster: IGkeWorkloadIdentityCluster) => KubeRayOperator;
+
+const existingOperator: MakeOperator = (stack, cluster) =>
+  KubeRayOperator.existing(stack, "operator", { cluster, kuberayVersion: "1.6.2" });
+
 /** A stack of Ray clusters, each a small head, and the proxies before them. */
 export class AuthStack {
   public readonly stack: TerraformStack;
@@ -39,7 +45,8 @@ export class AuthStack {
   private readonly app: App;
   private readonly operator: KubeRayOperator;
 
-  constructor() {
+  /** @param operator whose operator it is; that of somebody else where nothing is said */
+  constructor(operator: MakeOperator = existingOperator) {
     this.app = new App({ outdir: mkdtempSync(join(tmpdir(), "synthesized-")) });
     this.stack = new TerraformStack(this.app, "auth");
     new GoogleProvider(this.stack, "google", { project: "my-project-id" });
@@ -47,10 +54,7 @@ export class AuthStack {
       clusterName: "team-cluster",
       location: "us-east4",
     });
-    this.operator = KubeRayOperator.existing(this.stack, "operator", {
-      cluster: this.cluster,
-      kuberayVersion: "1.6.2",
-    });
+    this.operator = operator(this.stack, this.cluster);
   }
 
   /** A Ray cluster that is deployed by other means, in the same namespace. */
@@ -67,8 +71,12 @@ export class AuthStack {
     });
   }
 
-  public rayCluster(rayClusterName: string, props: Partial<RayClusterProps> = {}): RayCluster {
-    const ray = new RayCluster(this.stack, rayClusterName, {
+  public rayCluster(
+    rayClusterName: string,
+    props: Partial<RayClusterProps> = {},
+    id = rayClusterName,
+  ): RayCluster {
+    const ray = new RayCluster(this.stack, id, {
       operator: this.operator,
       rayClusterName,
       namespace: NAMESPACE,

@@ -7,12 +7,15 @@ import { bucketFolders } from "./bucket-folders";
 import { cli } from "./cli";
 import { faults } from "./faults";
 import { growth } from "./growth";
+import { hostileJob, hostileJobControl } from "./hostile-job";
 import { identity } from "./identity";
 import { lostHead } from "./lost-head";
 import { order } from "./order";
+import { proxyMove } from "./proxy-move";
 import { privateSources } from "./private-sources";
 import { deletionProtection } from "./protection";
 import { rayChanges } from "./ray-changes";
+import { rayJobs } from "./ray-jobs";
 import { rendered } from "./rendered";
 import { savedPlan } from "./saved-plan";
 import { skypilot } from "./skypilot";
@@ -31,6 +34,8 @@ export const scenarios: readonly Scenario[] = [
   order,
   auth,
   deletionProtection,
+  hostileJob,
+  hostileJobControl,
   ...faults,
   ...savedPlan,
   ...tenants,
@@ -43,6 +48,8 @@ export const scenarios: readonly Scenario[] = [
   privateSources,
   authModes,
   authLoad,
+  proxyMove,
+  rayJobs,
   skypilot,
   skypilotClient,
   skypilotRules,
