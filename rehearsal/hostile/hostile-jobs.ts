@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { ADDRESSES } from "../node/network";
 import type { RayPods } from "../ray-pods";
@@ -12,6 +13,7 @@ import { RAY_VERSION } from "../tools/versions";
 import type { UserShell } from "../user-shell";
 import { RayAuthProxyPlacement } from "../../lib/ray-auth-proxy";
 import { RayBucketAccess } from "../../lib/ray-bucket-access";
+import type { RayCluster } from "../../lib/ray-cluster";
 import { RbacSubject } from "../../lib/rbac-subject";
 
 /** Somebody else's, with a Ray cluster of the same name. */
@@ -118,7 +120,8 @@ export function synthesizeHostile({ weak = false }: HostileStackOptions = {}): s
     networkPeers: weak ? [{ namespace: CALLERS, ports: [8265] }] : [],
   });
   if (weak) ray.addOverride("spec.autoscalerOptions.securityContext.readOnlyRootFilesystem", false);
-  stack.rayCluster(MINI, { namespace: undefined, identity: other.identity }, OTHER_TENANT);
+  const theirs = stack.rayCluster(MINI, { namespace: undefined, identity: other.identity }, OTHER_TENANT);
+  listenInsteadOfRay(theirs);
   const proxy = stack.proxy(ray, {
     placement: weak ? RayAuthProxyPlacement.HEAD_SIDECAR : RayAuthProxyPlacement.DEPLOYMENT,
     submitterServiceAccountName: ACCOUNTS.submitter,
@@ -127,6 +130,14 @@ export function synthesizeHostile({ weak = false }: HostileStackOptions = {}): s
   stack.output("port_forward_command", proxy.portForwardCommand);
   stack.output("dashboard_url", proxy.dashboardUrl);
   return stack.synthesize();
+}
+
+/** The head of the other tenant listens on every port that anybody could want, and takes nothing of the machine. */
+function listenInsteadOfRay(ray: RayCluster): void {
+  const listen = `import socket, time; all = [socket.create_server(('', port)) for port in ${JSON.stringify(HEAD_PORTS)}]; time.sleep(3600)`;
+  ray.addOverride("metadata.annotations", { "ray.io/overwrite-container-cmd": "true" });
+  ray.addOverride("spec.headGroupSpec.template.spec.containers.0.command", ["python3", "-c"]);
+  ray.addOverride("spec.headGroupSpec.template.spec.containers.0.args", [listen]);
 }
 
 /** A Ray cluster, somebody who calls it, and somebody who may submit jobs and means harm. */
@@ -147,7 +158,6 @@ export class HostileJobs {
     const ray = stage.ray(NAMESPACE, MINI);
     await ray.waitForHead();
     await ray.waitForWorkers(1);
-    await stage.ray(OTHER_TENANT, MINI).waitForHead();
     const jobs = new HostileJobs(stage, terraform, ray, options.weak ?? false);
     await jobs.prepare();
     return jobs;
@@ -212,10 +222,23 @@ export class HostileJobs {
     const folder = join(this.shell.folder, "attacks");
     mkdirSync(folder);
     copyFileSync(join(__dirname, "attacks.py"), join(folder, "attacks.py"));
-    writeFileSync(join(folder, "config.json"), JSON.stringify(this.configuration()));
+    const otherHead = await this.otherHead();
+    writeFileSync(join(folder, "config.json"), JSON.stringify(this.configuration(otherHead)));
   }
 
-  private configuration(): object {
+  /** The address of the other tenant's head, which answers the node, whom no policy keeps out. */
+  private async otherHead(): Promise<string> {
+    let address = "";
+    await this.stage.node.waitFor("the head of the other tenant", 60_000, async () => {
+      const [head] = await this.stage.ray(OTHER_TENANT, MINI).list("head");
+      address = head.status.podIP;
+      await Promise.all(HEAD_PORTS.map((port) => canConnect(address, port)));
+      return true;
+    });
+    return address;
+  }
+
+  private configuration(otherHead: string): object {
     return {
       namespace: NAMESPACE,
       rayCluster: MINI,
@@ -225,7 +248,7 @@ export class HostileJobs {
       project: "my-project-id",
       bucket: BUCKETS.own,
       otherBucket: BUCKETS.other,
-      otherHead: `${MINI}-head-svc.${OTHER_TENANT}.svc.cluster.local`,
+      otherHead,
       ports: HEAD_PORTS,
       proxy: this.weak ? "127.0.0.1" : new URL(this.dashboardUrl).hostname,
       written: WRITTEN,
@@ -255,4 +278,14 @@ export class HostileJobs {
     expect(result.error === undefined, `the attack ${name} itself failed`, result);
     return result;
   }
+}
+
+/** @throws if nothing listens there */
+function canConnect(host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, timeout: 3000 });
+    socket.once("connect", () => resolve(void socket.destroy()));
+    socket.once("timeout", () => reject(new Error(`${host}:${port} does not answer`)));
+    socket.once("error", reject);
+  });
 }
