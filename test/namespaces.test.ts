@@ -4,13 +4,12 @@ import {
   IGkeWorkloadIdentityCluster,
   IWorkloadIdentity,
   KubeRayOperator,
+  RayAuthProxy,
   RayCluster,
   SkyPilotServiceAccount,
   SkyPilotServiceAccountProps,
   WorkloadIdentity,
 } from "../lib";
-import { NamespacePurpose } from "../lib/private/namespace-purposes";
-import { useNamespace } from "../lib/private/namespaces";
 import { synthesizeApp } from "./support/apps";
 import { emptyStack, existingCluster } from "./support/stacks";
 import { Template } from "./support/template";
@@ -47,16 +46,18 @@ const USES: { [name: string]: { make: Make; path: string; property: string; purp
     purpose: "the pods of a Ray cluster",
   },
   "the proxy": {
-    make: (stack, cluster, namespace) =>
-      useNamespace(stack, {
-        namespace,
-        purpose: NamespacePurpose.RAY_PROXY,
-        property: "rayCluster",
-        provider: cluster.kubernetesProvider,
-        dependencies: [],
-      }),
-    path: "stack",
-    property: "rayCluster",
+    make: (stack, cluster, namespace) => {
+      const attributes = {
+        cluster,
+        namespace: "behind",
+        rayClusterName: "ray",
+        headServiceAccountName: "head",
+      };
+      const rayCluster = RayCluster.fromRayClusterAttributes(stack, "behind", attributes);
+      new RayAuthProxy(stack, "auth", { rayCluster, namespace });
+    },
+    path: "stack/auth",
+    property: "namespace",
     purpose: "the proxy of a Ray cluster",
   },
   "SkyPilot's launcher": {
@@ -269,6 +270,7 @@ test("Ray in the namespace of SkyPilot's DaemonSet is refused", () => {
 
 test.each([
   [{ RAY_SKYPILOT_NAMESPACE: "ray" }, "namespace", "ray", "ray", "the pods of a Ray cluster"],
+  [{ RAY_SKYPILOT_NAMESPACE: "ray-auth" }, "namespace", "ray-auth", "auth", "the proxy of a Ray cluster"],
   [{ RAY_NAMESPACE: "sky" }, "namespace", "sky", "ray", "the pods of a Ray cluster"],
   [
     { RAY_NAMESPACE: "sky-launcher" },
