@@ -31,6 +31,7 @@ const NODE_USERS = [
   "system:kube-proxy",
   "system:node:localhost",
   "rehearsal:coredns",
+  "rehearsal:kube-router",
   "rehearsal:node",
 ];
 

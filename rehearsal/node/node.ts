@@ -15,6 +15,7 @@ import { FuseDriver, type PodToken } from "./fuse-driver";
 import { KubeClient, type KubeObject } from "./kube-client";
 import { coverRun, coverSystemFolders, STATE_FOLDER, useNameServer } from "./mounts";
 import { ADDRESSES, freePort, setUpNetwork } from "./network";
+import { startNetworkPolicies } from "./network-policies";
 import { HostedOperator } from "./operator";
 import type { Level, Run } from "./run";
 import { Supervisor } from "./supervisor";
@@ -100,6 +101,7 @@ const PROGRAM_USERS: readonly Omit<StaticUser, "token">[] = [
   { name: "system:kube-proxy" },
   { name: `system:node:${NODE_NAME}`, groups: ["system:nodes"] },
   { name: "rehearsal:coredns", groups: ADMINISTRATORS },
+  { name: "rehearsal:kube-router", groups: ADMINISTRATORS },
   { name: "rehearsal:node", groups: ADMINISTRATORS },
   { name: "rehearsal:kuberay-operator", groups: ADMINISTRATORS },
 ];
@@ -310,7 +312,7 @@ export class Node {
     await Promise.all([
       this.waitForDefaultNamespace(),
       this.waitForNameServer(),
-      this.host === undefined ? undefined : this.waitForNode(),
+      ...(this.host === undefined ? [] : [this.waitForNode(), this.startNetworkPolicies()]),
     ]);
   }
 
@@ -360,6 +362,16 @@ export class Node {
       const ready = conditions.some(({ type, status: value }) => type === "Ready" && value === "True");
       return ready && (spec?.taints ?? []).length === 0;
     });
+  }
+
+  /** The engine looks its node up when it starts, so the kubelet has to have registered it. */
+  private async startNetworkPolicies(): Promise<void> {
+    await this.supervisor.waitFor("the node's registration", 60_000, async () => {
+      await this.client.get(`/api/v1/nodes/${NODE_NAME}`);
+      return true;
+    });
+    const { cache } = this.props;
+    await startNetworkPolicies(cache, this.supervisor, this.kubeconfigOf("rehearsal:kube-router"));
   }
 
   private kubeconfigOf(user: string): string {

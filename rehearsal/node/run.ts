@@ -10,6 +10,7 @@ import {
   removeControlGroup,
   sweepControlGroups,
 } from "./cgroups";
+import { whyNoNetworkPolicies } from "./network-policies";
 
 /** How much of a Kubernetes can run here. */
 export type Level = "node" | "control-plane" | "nothing";
@@ -163,6 +164,13 @@ function whyNoPods(cache: ToolCache, isolation: Isolation): string {
   const missing = missingPackages();
   if (missing.length > 0) {
     return `pods need Debian packages: ${installCommand(missing)}`;
+  }
+  if (!existsSync(cache.program("kube-router"))) {
+    return `the network policy engine is not built in ${cache.root}: run 'npm run rehearsal:tools'`;
+  }
+  const unfiltered = whyNoNetworkPolicies();
+  if (unfiltered !== "") {
+    return unfiltered;
   }
   if (!existsSync(cache.imageStore)) {
     return `the images are not built in ${cache.root}: run 'npm run rehearsal:tools' as root`;

@@ -9,7 +9,7 @@ export function podObject(name: string, image: string): object {
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { name, namespace: "default" },
+    metadata: { name, namespace: "default", labels: { app: name } },
     spec: {
       securityContext: POD_SECURITY,
       containers: [
@@ -25,6 +25,20 @@ export function podObject(name: string, image: string): object {
         },
       ],
       terminationGracePeriodSeconds: 0,
+    },
+  };
+}
+
+/** Lets one pod in on one port of another, and nobody else on any. */
+export function networkPolicyObject(target: string, peer: string, port: number): object {
+  return {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { name: target, namespace: "default" },
+    spec: {
+      podSelector: { matchLabels: { app: target } },
+      policyTypes: ["Ingress"],
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: peer } } }], ports: [{ port }] }],
     },
   };
 }

@@ -1,15 +1,19 @@
 import { lookup } from "node:dns/promises";
+import { readdirSync, readFileSync } from "node:fs";
 import { ToolCache } from "../tools/cache";
 import { type Image, images } from "../tools/images";
 import { RAY_VERSION } from "../tools/versions";
 import { ORIGINAL_REQUESTS_ANNOTATION } from "./admission";
 import { ADDRESSES } from "./network";
 import { Node } from "./node";
+import { type Outcome, PodNetwork } from "./pod-network";
 import { enterNamespaces } from "./run";
-import { operatorDeployment, podObject, rayClusterObject } from "./self-check-objects";
+import { networkPolicyObject, operatorDeployment, podObject, rayClusterObject } from "./self-check-objects";
 
-const POD = "/api/v1/namespaces/default/pods/check";
+const PODS = "/api/v1/namespaces/default/pods";
+const POD = `${PODS}/check`;
 const RAY_CLUSTER = "/apis/ray.io/v1/namespaces/default/rayclusters/mini";
+const NETWORK_POLICIES = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies";
 const DEPLOYMENT = "/apis/apps/v1/namespaces/default/deployments/kuberay-operator";
 
 /** Brings a node up, uses every part of it once, and prints how long each step took. */
@@ -62,6 +66,7 @@ class SelfCheck {
       const pod = await this.node.podForIp(status.podIP);
       check(pod?.name === "check" && pod.serviceAccountName === "default", JSON.stringify(pod));
     });
+    await step("a network policy is enforced: a chosen pod gets in, and no other", () => this.usePolicy());
   }
 
   public async raySteps(): Promise<void> {
@@ -82,6 +87,17 @@ class SelfCheck {
         const path = "/api/v1/namespaces/default/pods?labelSelector=ray.io/cluster=mini";
         return (await this.node.client.list(path)).length === 0;
       });
+    });
+  }
+
+  /** Without the engine every port would be open: whoever uses the node has to hear of it. This ends the node's use. */
+  public async lossOfPolicyEngine(): Promise<void> {
+    await step("the death of the network policy engine is noticed", async () => {
+      process.kill(processNamed("kube-router"), "SIGKILL");
+      const noticed = await this.node
+        .waitFor("the end of kube-router", 5_000, async () => false)
+        .catch((error: Error) => error.message);
+      check(noticed?.startsWith("kube-router ended unexpectedly (SIGKILL)") === true, `${noticed}`);
     });
   }
 
@@ -112,6 +128,37 @@ class SelfCheck {
     check(output.includes(ADDRESSES.google) && output.includes(ADDRESSES.kubernetesService), output);
     check(output.includes('"gitVersion": "v1.34'), output);
     await this.node.kubectl(["logs", "check"]);
+  }
+
+  /** Connects without a policy, with it, and when it has gone; each time something listens on both ports. */
+  private async usePolicy(): Promise<void> {
+    const [port, otherPort] = [8000, 8001];
+    for (const name of ["chosen", "stranger"]) {
+      await this.node.client.create(PODS, podObject(name, this.rayImage));
+      await this.waitForReadyPod(`${PODS}/${name}`);
+    }
+    const target = await this.node.client.get(POD);
+    const stop = await new PodNetwork(target).listen([port, otherPort]);
+    const networks: PodNetwork[] = [];
+    for (const name of ["chosen", "stranger"]) {
+      networks.push(new PodNetwork(await this.node.client.get(`${PODS}/${name}`)));
+    }
+    const expectOutcomes = (what: string, ...expected: Outcome[]) =>
+      this.node.waitFor(what, 10_000, async () => {
+        const outcomes: Outcome[] = [];
+        for (const network of networks) {
+          outcomes.push(...(await network.connect(target.status.podIP, [port, otherPort])).values());
+        }
+        check(outcomes.join() === expected.join(), outcomes.join());
+        return true;
+      });
+
+    await expectOutcomes("connections without a policy", ...Array(4).fill("connected"));
+    await this.node.client.create(NETWORK_POLICIES, networkPolicyObject("check", "chosen", port));
+    await expectOutcomes("the policy's effect", "connected", "refused", "refused", "refused");
+    await this.node.client.delete(`${NETWORK_POLICIES}/check`);
+    await expectOutcomes("the end of the policy", ...Array(4).fill("connected"));
+    stop();
   }
 
   private async startRayCluster(): Promise<void> {
@@ -156,6 +203,19 @@ async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
+function processNamed(name: string): number {
+  const found = readdirSync("/proc").find((entry) => {
+    try {
+      return /^\d+$/.test(entry) && readFileSync(`/proc/${entry}/comm`, "utf8") === `${name}\n`;
+    } catch {
+      // It ended meanwhile.
+      return false;
+    }
+  });
+  check(found !== undefined, `no process is called ${name}`);
+  return Number(found);
+}
+
 function check(condition: boolean, message: string): void {
   if (!condition) {
     throw new Error(message);
@@ -180,6 +240,7 @@ async function main(): Promise<void> {
     if (node.level === "node") {
       await selfCheck.podSteps();
       await selfCheck.raySteps();
+      await selfCheck.lossOfPolicyEngine();
     }
   } finally {
     await step("everything is stopped", () => node.stop());

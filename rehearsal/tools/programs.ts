@@ -54,6 +54,11 @@ const PROGRAM_SETS: readonly ProgramSet[] = [
     module: "gcsfuse",
     programs: { gcsfuse: "github.com/googlecloudplatform/gcsfuse/v3" },
   },
+  {
+    name: "kube-router",
+    module: "kube-router",
+    programs: { "kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router" },
+  },
 ];
 
 /** The programs of the node and of its images, compiled from the Go modules of this folder. */

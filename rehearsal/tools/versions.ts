@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** The Go modules of this folder, each a set of programs whose dependencies agree. */
-export type GoModule = "node" | "kuberay" | "kube-rbac-proxy" | "fake-gcs-server" | "gcsfuse";
+export type GoModule = "node" | "kuberay" | "kube-rbac-proxy" | "fake-gcs-server" | "gcsfuse" | "kube-router";
 
 /** Version of Ray in the image that the rehearsal makes. */
 export const RAY_VERSION = "2.60.0";
