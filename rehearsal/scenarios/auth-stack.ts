@@ -45,14 +45,18 @@ export class AuthStack {
   private readonly app: App;
   private readonly operator: KubeRayOperator;
 
-  /** @param operator whose operator it is; that of somebody else where nothing is said */
-  constructor(operator: MakeOperator = existingOperator) {
+  /**
+   * @param operator whose operator it is; that of somebody else where nothing is said
+   * @param rayOperatorAddon whether the cluster has Google's operator
+   */
+  constructor(operator: MakeOperator = existingOperator, rayOperatorAddon = false) {
     this.app = new App({ outdir: mkdtempSync(join(tmpdir(), "synthesized-")) });
     this.stack = new TerraformStack(this.app, "auth");
     new GoogleProvider(this.stack, "google", { project: "my-project-id" });
     this.cluster = GkeWorkloadIdentityCluster.fromClusterName(this.stack, "cluster", {
       clusterName: "team-cluster",
       location: "us-east4",
+      rayOperatorAddon,
     });
     this.operator = operator(this.stack, this.cluster);
   }

@@ -11,6 +11,7 @@ import { hostileAutoscaler, hostileAutoscalerControl } from "./hostile-autoscale
 import { hostileJob, hostileJobControl } from "./hostile-job";
 import { identity } from "./identity";
 import { lostHead } from "./lost-head";
+import { networkPolicy } from "./network-policy";
 import { order } from "./order";
 import { proxyMove } from "./proxy-move";
 import { privateSources } from "./private-sources";
@@ -34,6 +35,7 @@ export const scenarios: readonly Scenario[] = [
   identity,
   order,
   auth,
+  networkPolicy,
   deletionProtection,
   hostileJob,
   hostileJobControl,

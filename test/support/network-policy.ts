@@ -20,6 +20,11 @@ export function mayConnect(policy: any, caller: Caller, port: number): boolean {
   );
 }
 
+/** Whether a NetworkPolicy is for a pod. */
+export function selects(policy: any, namespace: string, labels: { [name: string]: string }): boolean {
+  return policy.metadata.namespace === namespace && hasLabels(policy.spec.pod_selector, labels);
+}
+
 function isPort({ port, protocol }: any, wanted: number): boolean {
   return (protocol ?? "TCP") === "TCP" && (port === undefined || port === `${wanted}`);
 }
