@@ -15,7 +15,7 @@ const DEBIAN_SUITE = "bookworm";
 const DEBIAN_PACKAGES = ["ca-certificates", "procps", "python3", "python3-pip", "python-is-python3", "wget"];
 
 const PYTHON_PACKAGES = [
-  `ray[default]==${RAY_VERSION}`,
+  `ray[default,serve]==${RAY_VERSION}`,
   `google-cloud-storage==${GOOGLE_CLOUD_STORAGE_VERSION}`,
 ];
 
