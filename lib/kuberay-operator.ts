@@ -2,6 +2,7 @@ import { Release } from "@cdktf/provider-helm/lib/release";
 import { ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { programCommand } from "./private/job-programs";
 import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
 import { useNamespace } from "./private/namespaces";
 import { requireRoom } from "./private/node-fit";
@@ -25,26 +26,6 @@ import { RayNetworkPeer } from "./ray-network-peer";
 const DEFAULT_CHART_VERSION = "1.6.2";
 
 const KUBERAY_REPOSITORY = "https://ray-project.github.io/kuberay-helm/";
-
-/** Waits, inside the cluster, until its API server knows RayClusters. Reading what is served needs no role. */
-const WAIT_FOR_RAY_API = `
-import json, ssl, time, urllib.request
-account = "/var/run/secrets/kubernetes.io/serviceaccount"
-tls = ssl.create_default_context(cafile=account + "/ca.crt")
-while True:
-    try:
-        token = open(account + "/token").read()
-        request = urllib.request.Request(
-            "https://kubernetes.default.svc/apis/ray.io/v1", headers={"Authorization": "Bearer " + token})
-        served = [r["name"] for r in json.load(urllib.request.urlopen(request, context=tls, timeout=10))["resources"]]
-        if "rayclusters" in served:
-            break
-        print("ray.io/v1 serves", served, flush=True)
-    except OSError as error:
-        print("waiting for ray.io/v1:", error, flush=True)
-    time.sleep(2)
-print("ray.io/v1 is served")
-`.trim();
 
 /** The KubeRay operator of a cluster, ours or not. */
 export interface IKubeRayOperator extends IConstruct {
@@ -230,7 +211,7 @@ function gateContainer(image: string): PlainAttributes {
   return {
     name: "gate",
     image,
-    command: ["python3", "-c", WAIT_FOR_RAY_API],
+    command: programCommand("wait_for_ray_api"),
     resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
     securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
   };

@@ -8,6 +8,7 @@ import { headTolerations } from "./private/accelerators";
 import { BucketMounts } from "./private/gcs-fuse";
 import { ImportedRayCluster } from "./private/imported-ray-cluster";
 import { requireRoom } from "./private/node-fit";
+import { programCommand } from "./private/job-programs";
 import { manifestRelease } from "./private/manifest-release";
 import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
 import { enforcedStandard, refuseStandardOfExisting, useNamespace } from "./private/namespaces";
@@ -437,6 +438,7 @@ export class RayCluster extends Construct implements IRayCluster {
       image: props.waitUntilReady
         ? readinessImage(props.waitUntilReady)
         : (props.head.image ?? this.image(props)),
+      command: programCommand("drain"),
       timeoutSeconds: DRAIN_TIMEOUT_SECONDS,
       ...(tolerations.length > 0 && { tolerations }),
     };

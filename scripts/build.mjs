@@ -1,4 +1,4 @@
-// Compiles lib/ into dist/lib and puts the chart beside it, where the constructs look for it.
+// Compiles lib/ into dist/lib and puts the chart and the programs of Jobs beside it, where the constructs look for it.
 import { execFileSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 
@@ -6,4 +6,6 @@ rmSync("dist", { recursive: true, force: true });
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
   stdio: "inherit",
 });
-cpSync("lib/charts", "dist/lib/charts", { recursive: true });
+for (const folder of ["charts", "jobs"]) {
+  cpSync(`lib/${folder}`, `dist/lib/${folder}`, { recursive: true });
+}

@@ -251,6 +251,7 @@ test("the release waits for the pods to end when it is destroyed", () => {
     rayClusterName: "raycluster-mini",
     namespace: "ray",
     image: "mine",
+    command: ["python3", "-c", expect.stringContaining("pods?labelSelector=ray.io/cluster%3D")],
     timeoutSeconds: 180,
   });
 });

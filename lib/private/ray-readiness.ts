@@ -6,6 +6,7 @@ import { Fn, ITerraformDependable, TerraformResource, dependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import type { RayToleration } from "../ray-groups";
+import { programCommand } from "./job-programs";
 import { hasToken } from "./manifest-release";
 import { shortHash } from "./names";
 import { PlainAttributes, PlainDataSource, PlainResource } from "./plain-elements";
@@ -28,97 +29,6 @@ const NOT_DESCRIBED = [
 
 /** How long an image may fail to come, which a registry's bad minute can do, before it is taken for one that is not there. */
 const PULL_PATIENCE_SECONDS = 120;
-
-/**
- * Waits, inside the cluster, until the head and the fewest workers of every group are Ready, and writes down what it saw. The
- * Job deletes itself when it has waited in vain: so the next apply waits again, and Terraform goes on to read why.
- */
-const WAIT_FOR_RAY_CLUSTER = `
-import json, ssl, sys, time, urllib.request
-namespace, name, seconds, patience, annotation = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
-account = "/var/run/secrets/kubernetes.io/serviceaccount"
-tls = ssl.create_default_context(cafile=account + "/ca.crt")
-ray_path = f"/apis/ray.io/v1/namespaces/{namespace}/rayclusters/{name}"
-pods_path = f"/api/v1/namespaces/{namespace}/pods?labelSelector=ray.io/cluster%3D{name}"
-result_path = f"/api/v1/namespaces/{namespace}/configmaps/{name}-ready"
-job_path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}-ready"
-failing = {}
-
-def call(path, method="GET", body=None):
-    headers = {"Authorization": "Bearer " + open(account + "/token").read(), "Content-Type": "application/merge-patch+json"}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request("https://kubernetes.default.svc" + path, data, headers, method=method)
-    return json.load(urllib.request.urlopen(request, context=tls, timeout=10))
-
-def is_ready(pod):
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
-
-def trouble(pod, still_failing):
-    status = pod["status"]
-    for container in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
-        waiting = container["state"].get("waiting", {})
-        if waiting.get("reason", "PodInitializing") not in ("PodInitializing", "ContainerCreating"):
-            if "Image" in waiting["reason"]:
-                key = (pod["metadata"]["uid"], container["name"])
-                still_failing[key] = failing.get(key, time.time())
-            ended = container.get("lastState", {}).get("terminated", {})
-            code = f", exit code {ended['exitCode']}" if "exitCode" in ended else ""
-            return f"container {container['name']} of image {container['image']}: {waiting['reason']}: {waiting.get('message', '')}{code}"
-    for condition in status.get("conditions", []):
-        if condition["status"] == "False" and condition.get("message"):
-            return f"{condition['type']} is false: {condition['message']}"
-    return "not ready yet"
-
-def wanting():
-    global failing
-    still_failing = {}
-    ray = call(ray_path)
-    spec = ray["spec"]
-    pods = [pod for pod in call(pods_path)["items"] if "deletionTimestamp" not in pod["metadata"]]
-    counts = {"headgroup": 1}
-    for group in spec.get("workerGroupSpecs", []):
-        counts[group["groupName"]] = group["minReplicas"] * group.get("numOfHosts", 1)
-    found = []
-    for group, count in counts.items():
-        own = [pod for pod in pods if pod["metadata"]["labels"].get("ray.io/group") == group]
-        ready = [pod for pod in own if is_ready(pod)]
-        if len(ready) < count:
-            found.append(f"{len(ready)} of {count} pods of {group} are ready")
-            found += [f"pod {pod['metadata']['name']}: {trouble(pod, still_failing)}" for pod in own if pod not in ready]
-    wanted = spec["headGroupSpec"]["template"].get("metadata", {}).get("annotations", {}).get(annotation)
-    for pod in pods:
-        if pod["metadata"]["labels"].get("ray.io/group") == "headgroup":
-            if wanted is not None and pod["metadata"].get("annotations", {}).get(annotation) != wanted:
-                found.append(f"pod {pod['metadata']['name']} is of an older description: delete it if it stays")
-    for condition in ray.get("status", {}).get("conditions", []):
-        if condition["type"] == "ReplicaFailure" and found:
-            found.append("the operator says: " + condition.get("message", ""))
-    failing = still_failing
-    return found
-
-end = time.time() + seconds
-problems = []
-while True:
-    try:
-        problems = wanting()
-    except OSError as error:
-        problems = [f"the API server does not answer: {error}"]
-    print(problems or "ready", flush=True)
-    hopeless = any(time.time() - first > patience for first in failing.values())
-    if not problems or hopeless or time.time() > end:
-        break
-    time.sleep(2)
-message = "; ".join(problems)[:2000].replace("\\n", " ")
-while True:
-    try:
-        call(result_path, "PATCH", {"data": {"ready": "false" if problems else "true", "message": message}})
-        if problems:
-            call(job_path + "?propagationPolicy=Background", "DELETE")
-        break
-    except OSError as error:
-        print("cannot write it down:", error, flush=True)
-        time.sleep(2)
-`.trim();
 
 /**
  * Marks the head with a description of the Ray cluster, so that it can be told from a head of an older one.
@@ -246,7 +156,7 @@ export class RayReadiness extends Construct {
     const container = {
       name: "wait",
       image,
-      command: ["python3", "-c", WAIT_FOR_RAY_CLUSTER],
+      command: programCommand("wait_for_ray_cluster"),
       args: [namespace, rayClusterName, `${seconds}`, `${PULL_PATIENCE_SECONDS}`, DESCRIPTION_ANNOTATION],
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
       securityContext: CONTAINER_SECURITY_CONTEXT,

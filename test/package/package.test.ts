@@ -124,18 +124,18 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test("the package holds the compiled library, its types and its chart, and nothing else", () => {
+test("the package holds the compiled library, its types, its chart and its programs, and nothing else", () => {
   const sources = filesBelow(join(ROOT, "lib"));
   const compiled = sources
     .filter((file) => file.endsWith(".ts"))
     .flatMap((file) => ["js", "js.map", "d.ts"].map((extension) => file.replace(/ts$/, extension)));
-  const charts = sources.filter((file) => file.startsWith("charts/"));
-  expect(charts).toContain("charts/manifests/Chart.yaml");
+  const asTheyAre = sources.filter((file) => /^(charts|jobs)\//.test(file));
+  expect(asTheyAre).toEqual(expect.arrayContaining(["charts/manifests/Chart.yaml", "jobs/drain.py"]));
 
   const packed = execFileSync("tar", ["-tzf", join(folder, tarball())], { encoding: "utf8" });
 
   expect(packed.trim().split("\n").sort()).toEqual(
-    [...[...compiled, ...charts].map((file) => `dist/lib/${file}`), "LICENSE", "README.md", "package.json"]
+    [...[...compiled, ...asTheyAre].map((file) => `dist/lib/${file}`), "LICENSE", "README.md", "package.json"]
       .map((file) => `package/${file}`)
       .sort(),
   );

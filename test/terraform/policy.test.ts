@@ -73,8 +73,9 @@ function drainManifest(): string {
   return readFileSync(template, "utf8")
     .replace(/^\{\{-.*\}\}\n?/gm, "")
     .replaceAll("{{ .timeoutSeconds }}", "180")
-    .replaceAll("{{ .image }}", "rayproject/ray:2.60.0")
-    .replace(/\{\{ [$.]\w+ \}\}/g, "any-name");
+    .replaceAll("{{ .image | quote }}", "rayproject/ray:2.60.0")
+    .replace("{{ toJson .command }}", "[python3]")
+    .replace(/\{\{ [$.]\w+( \| quote)? \}\}/g, "any-name");
 }
 
 maybe(
