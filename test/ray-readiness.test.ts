@@ -53,6 +53,7 @@ test("a Job waits after every change of the release, with what it needs and no m
   expect(job.spec.active_deadline_seconds).toBe(600);
   expect(pod).toMatchObject({ service_account_name: "raycluster-mini-ready", restart_policy: "OnFailure" });
   expect(pod.container[0].image).toBe("example/python:3");
+  expect(pod.container[0].security_context.read_only_root_filesystem).toBe(true);
   expect(pod.container[0].args).toEqual(["ray", "raycluster-mini", "300", "120", ANNOTATION]);
   expect(template.resource("kubernetes_role_v1").rule).toEqual([
     { api_groups: [""], resources: ["pods"], verbs: ["list"] },

@@ -159,7 +159,7 @@ export class RayReadiness extends Construct {
       command: programCommand("wait_for_ray_cluster"),
       args: [namespace, rayClusterName, `${seconds}`, `${PULL_PATIENCE_SECONDS}`, DESCRIPTION_ANNOTATION],
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
-      securityContext: CONTAINER_SECURITY_CONTEXT,
+      securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
     };
     return {
       metadata: { name: this.name, namespace, labels },
