@@ -2,13 +2,10 @@ import { Release } from "@cdktf/provider-helm/lib/release";
 import { ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
-import { programCommand } from "./private/job-programs";
 import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
 import { useNamespace } from "./private/namespaces";
 import { requireRoom } from "./private/node-fit";
 import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./private/operator-peers";
-import { PlainAttributes, PlainResource } from "./private/plain-elements";
-import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./private/security-context";
 import { terraformJson } from "./private/terraform-json";
 import { DEFAULT_RAY_IMAGE } from "./private/versions";
 import {
@@ -19,6 +16,7 @@ import {
   requireAtLeast,
   requireName,
 } from "./private/validation";
+import { WAITING_RESOURCES, waitingJob } from "./private/waiting-job";
 import type { RayToleration } from "./ray-groups";
 import { RayNetworkPeer } from "./ray-network-peer";
 
@@ -187,62 +185,22 @@ class GkeAddonOperator extends KubeRayOperator {
       provider: props.cluster.kubernetesProvider,
       dependencies: props.cluster.kubernetesDependencies,
     });
-    const container = gateContainer(props.gateImage ?? DEFAULT_RAY_IMAGE);
-    const pod = { containers: [container], tolerations: props.gateTolerations };
+    const pod = { containers: [{ resources: WAITING_RESOURCES }], tolerations: props.gateTolerations };
     requireRoom(this, props.cluster, "gateTolerations", { template: { spec: pod } });
-    this.resource = new PlainResource(
-      this,
-      "gate",
-      {
-        terraformResourceType: "kubernetes_job_v1",
-        terraformGeneratorMetadata: { providerName: "kubernetes" },
-        // A gate that was passed need not be passed again, whatever a later version of it, or Autopilot, writes there.
-        lifecycle: { ignoreChanges: ["spec"] },
-        dependsOn: dependencies,
-        provider: props.cluster.kubernetesProvider,
-      },
-      gateJob(namespace, container, timeoutMinutes, props.gateTolerations),
-    );
+    this.resource = waitingJob(this, "gate", {
+      name: "ray-operator-addon-gate",
+      namespace,
+      containerName: "gate",
+      program: "wait_for_ray_api",
+      image: props.gateImage ?? DEFAULT_RAY_IMAGE,
+      restartPolicy: "Never",
+      tolerations: props.gateTolerations,
+      deadlineMinutes: timeoutMinutes,
+      dependencies,
+      provider: props.cluster.kubernetesProvider,
+    });
     this.rayClusterDependencies = [this.resource];
   }
-}
-
-function gateContainer(image: string): PlainAttributes {
-  return {
-    name: "gate",
-    image,
-    command: programCommand("wait_for_ray_api"),
-    resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
-    securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
-  };
-}
-
-/** The attributes of the gate's `kubernetes_job_v1`. */
-function gateJob(
-  namespace: string,
-  container: PlainAttributes,
-  timeoutMinutes: number,
-  tolerations: RayToleration[] | undefined,
-): PlainAttributes {
-  const name = "ray-operator-addon-gate";
-  const labels = { "app.kubernetes.io/name": name };
-  return {
-    metadata: { name, namespace, labels },
-    spec: {
-      activeDeadlineSeconds: timeoutMinutes * 60,
-      template: {
-        metadata: { labels },
-        spec: {
-          restartPolicy: "Never",
-          securityContext: POD_SECURITY_CONTEXT,
-          toleration: tolerations,
-          container: [container],
-        },
-      },
-    },
-    waitForCompletion: true,
-    timeouts: { create: `${timeoutMinutes + 1}m` },
-  };
 }
 
 class ChartOperator extends KubeRayOperator {

@@ -6,12 +6,11 @@ import { Fn, ITerraformDependable, TerraformResource, dependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import type { RayToleration } from "../ray-groups";
-import { programCommand } from "./job-programs";
 import { hasToken } from "./manifest-release";
 import { shortHash } from "./names";
-import { PlainAttributes, PlainDataSource, PlainResource } from "./plain-elements";
-import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
+import { PlainDataSource } from "./plain-elements";
 import { terraformJson } from "./terraform-json";
+import { waitingJob } from "./waiting-job";
 
 /** Of which description of the Ray cluster a head is. */
 const DESCRIPTION_ANNOTATION = "cdktf-gke-ray/description";
@@ -133,53 +132,24 @@ export class RayReadiness extends Construct {
   }
 
   private createJob(dependencies: TerraformResource[]): TerraformResource {
-    const { release, cluster } = this.props;
-    return new PlainResource(
-      this,
-      "job",
-      {
-        terraformResourceType: "kubernetes_job_v1",
-        terraformGeneratorMetadata: { providerName: "kubernetes" },
-        // Waiting is done anew by a change of what is waited for, not by a later version of the Job or by Autopilot.
-        lifecycle: { ignoreChanges: ["spec"], replaceTriggeredBy: [dependable(release)] },
-        dependsOn: [release, ...dependencies],
-        provider: cluster.kubernetesProvider,
-      },
-      this.jobConfig(),
-    );
-  }
-
-  private jobConfig(): PlainAttributes {
-    const { namespace, rayClusterName, timeoutMinutes, image, tolerations } = this.props;
-    const labels = { "app.kubernetes.io/name": this.name };
+    const { namespace, rayClusterName, timeoutMinutes, image, tolerations, release, cluster } = this.props;
     const seconds = timeoutMinutes * 60;
-    const container = {
-      name: "wait",
-      image,
-      command: programCommand("wait_for_ray_cluster"),
+    return waitingJob(this, "job", {
+      name: this.name,
+      namespace,
+      containerName: "wait",
+      program: "wait_for_ray_cluster",
       args: [namespace, rayClusterName, `${seconds}`, `${PULL_PATIENCE_SECONDS}`, DESCRIPTION_ANNOTATION],
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "250m", memory: "128Mi" } },
-      securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
-    };
-    return {
-      metadata: { name: this.name, namespace, labels },
-      spec: {
-        // Longer than it waits, for the time that its own pod takes to start.
-        activeDeadlineSeconds: seconds + 300,
-        template: {
-          metadata: { labels },
-          spec: {
-            restartPolicy: "OnFailure",
-            serviceAccountName: this.name,
-            securityContext: POD_SECURITY_CONTEXT,
-            toleration: tolerations,
-            container: [container],
-          },
-        },
-      },
-      waitForCompletion: true,
-      timeouts: { create: `${timeoutMinutes + 6}m` },
-    };
+      image,
+      serviceAccountName: this.name,
+      restartPolicy: "OnFailure",
+      tolerations,
+      // Longer than it waits, for the time that its own pod takes to start.
+      deadlineMinutes: timeoutMinutes + 5,
+      replaceTriggeredBy: [dependable(release)],
+      dependencies: [release, ...dependencies],
+      provider: cluster.kubernetesProvider,
+    });
   }
 
   /** Read after the Job, so that what was written down is an error of the apply. */
