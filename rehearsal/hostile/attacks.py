@@ -163,7 +163,6 @@ def api_attempts(token):
         "ask for an account's token": (
             "POST", f"{core}/serviceaccounts/default/token", {"spec": {}},
         ),
-        "ask the kubelet": ("GET", f"https://{CONFIG['node']}:10250/pods"),
     }
     outcomes = {}
     for name, (method, url, *rest) in attempts.items():

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { ADDRESSES } from "../node/network";
 import type { RayPods } from "../ray-pods";
 import { neighbourRuns, startNeighbour } from "../scenarios/auth-ports";
 import { AuthStack, MINI, NAMESPACE } from "../scenarios/auth-stack";
@@ -244,7 +243,6 @@ export class HostileJobs {
       rayCluster: MINI,
       container: "ray-head",
       image: `rayproject/ray:${RAY_VERSION}`,
-      node: ADDRESSES.node,
       project: "my-project-id",
       bucket: BUCKETS.own,
       otherBucket: BUCKETS.other,

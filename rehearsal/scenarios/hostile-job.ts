@@ -82,7 +82,7 @@ function expectNothingFound(found: any): void {
   const statuses = Object.values<number | string>(found.anonymous);
   expect(
     statuses.every((status) => REFUSED.includes(Number(status))),
-    "the API server or the kubelet did not refuse",
+    "the API server did not refuse",
     found.anonymous,
   );
   const others = Object.values<string>(found["other tenant"]);
