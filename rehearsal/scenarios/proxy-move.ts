@@ -17,9 +17,9 @@ const TO_DEPLOYMENT = [
   "create kubernetes_role_v1",
   "create kubernetes_service_account_v1",
   "create kubernetes_service_v1",
-  "delete,create kubernetes_cluster_role_binding_v1",
   "delete,create kubernetes_config_map_v1",
   "update helm_release",
+  "update kubernetes_cluster_role_binding_v1",
   "update kubernetes_network_policy_v1",
 ];
 
