@@ -71,6 +71,29 @@ export async function neighbourRuns(
   return stage.node.kubectl(python, { input: script });
 }
 
+/** Somebody's way to the ports of a head that anything listens on. */
+interface Probe {
+  readonly listening: readonly (readonly [address: string, port: number])[];
+  /** Returns the ports that take a connection. */
+  connect(): Promise<number[]>;
+}
+
+/**
+ * Connects to every port of a head that anything listens on.
+ *
+ * @throws unless the network policy closes all of them
+ */
+export async function expectClosed(stage: Stage, namespace: string, ray: RayPods): Promise<Probe> {
+  const listening = JSON.parse(await ray.python(LISTENING)) as [string, number][];
+  const [head] = await ray.list("head");
+  const ports = JSON.stringify([...new Set([...listening.map(([, port]) => port), 8000])]);
+  const connect = async (): Promise<number[]> =>
+    JSON.parse(await neighbourRuns(stage, namespace, CONNECT, head.status.podIP, ports));
+  const open = await connect();
+  expect(open.length === 0, "the network policy leaves ports open", open);
+  return { listening, connect };
+}
+
 /**
  * Connects to every port of a head that anything listens on, with the network policy and after it was deleted; the next apply
  * creates it again.
@@ -84,13 +107,7 @@ export async function expectPorts(
   ray: RayPods,
   sidecar = false,
 ): Promise<void> {
-  const listening = JSON.parse(await ray.python(LISTENING)) as [string, number][];
-  const [head] = await ray.list("head");
-  const ports = JSON.stringify([...new Set([...listening.map(([, port]) => port), 8000])]);
-  const connect = async (): Promise<number[]> =>
-    JSON.parse(await neighbourRuns(stage, namespace, CONNECT, head.status.podIP, ports));
-  const enforced = await connect();
-  expect(enforced.length === 0, "the network policy leaves ports open", enforced);
+  const { listening, connect } = await expectClosed(stage, namespace, ray);
   await stage.node.kubectl(["delete", "networkpolicies", "--all", "-n", namespace]);
   await stage.node.waitFor("the end of the policy", 15_000, async () => (await connect()).includes(8265));
   const open = await connect();

@@ -6,7 +6,7 @@ import type { Site } from "../site";
 import type { Terraform } from "../terraform";
 import type { KubeRayChart } from "../tools/chart";
 import { RAY_VERSION } from "../tools/versions";
-import { expectPorts, startNeighbour } from "./auth-ports";
+import { expectClosed, startNeighbour } from "./auth-ports";
 
 /** An app of ours whose stacks are applied as they are, used, planned again and destroyed. */
 interface StackScenario extends Omit<Scenario, "run"> {
@@ -250,7 +250,7 @@ const STACKS: readonly StackScenario[] = [
       expect(statuses.join() === "401,403,200", "the proxy does not answer as it should", statuses);
       stage.step("ports");
       await startNeighbour(stage, "team-a", `rayproject/ray:${RAY_VERSION}`);
-      await expectPorts(stage, "team-a", stage.ray("team-a", "raycluster-helm"));
+      await expectClosed(stage, "team-a", stage.ray("team-a", "raycluster-helm"));
     },
     after: async (stage) => {
       await stage.ray("team-a", "raycluster-helm").waitForNone();
