@@ -8,22 +8,30 @@ import { AUTH_SITE, NAMESPACE } from "./auth-stack";
  * What the autoscaler is made to write to, and the attack that does it: a link in the place of its log, and a folder that the
  * GCS names. Both are in its own container, where Python looks for modules, for instance.
  */
-const TARGETS = [
-  { attack: "links", path: WRITTEN },
-  { attack: "log_folder", path: LOG_FOLDER },
+const TARGETS: readonly Target[] = [
+  { attack: "links", path: WRITTEN, opened: "/tmp/ray/session_latest/logs/monitor.log" },
+  { attack: "log_folder", path: LOG_FOLDER, opened: LOG_FOLDER },
 ];
+
+interface Target {
+  readonly attack: string;
+  readonly path: string;
+  /** How the path begins that the autoscaler says it could not open. */
+  readonly opened: string;
+}
 
 async function expectAutoscalerWrites(stage: Stage, weak: boolean): Promise<void> {
   const site = await stage.site(AUTH_SITE);
   await site.startOperator(0).ready;
   const jobs = await HostileJobs.start(stage, site, { weak });
   await runningAutoscaler(stage);
-  for (const { attack, path } of TARGETS) {
+  for (const target of TARGETS) {
+    const { attack, path } = target;
     stage.step(`the attack ${attack}`);
     await jobs.attack(attack);
     stage.step("the autoscaler starts anew");
     killAutoscaler();
-    await (weak ? expectWritten(stage, path) : expectNotWritten(stage, jobs, path));
+    await (weak ? expectWritten(stage, path) : expectNotWritten(stage, jobs, target));
     if (attack === "links") await jobs.attack("unlink");
   }
 }
@@ -45,14 +53,18 @@ export const hostileAutoscalerControl: Scenario = {
 };
 
 /** It tried, and was refused by the kernel. */
-async function expectNotWritten(stage: Stage, jobs: HostileJobs, path: string): Promise<void> {
+async function expectNotWritten(
+  stage: Stage,
+  jobs: HostileJobs,
+  { path, opened }: Target,
+): Promise<void> {
   const [head] = await jobs.ray.list("head");
   const logs = ["logs", "-n", NAMESPACE, head.metadata.name, "-c", "autoscaler"];
   let printed = "";
-  await stage.node.waitFor(`the autoscaler's refusal to write ${path}`, 90_000, async () => {
+  await stage.node.waitFor(`the autoscaler's refusal to write ${path}`, 150_000, async () => {
     const before = await stage.node.kubectl([...logs, "--previous"]).catch(() => "");
     printed = before + (await stage.node.kubectl(logs));
-    return printed.includes(`Read-only file system: '${path}`);
+    return printed.includes(`Read-only file system: '${opened}`);
   });
   const written = autoscalers().filter((process) => existsSync(`/proc/${process}/root${path}`));
   expect(written.length === 0, `the autoscaler has written ${path}`, printed);
