@@ -24,15 +24,26 @@ const LARGE_TASK = `
 import ray
 ray.init(address="auto", log_to_driver=False)
 
-@ray.remote(num_cpus=2)
+@ray.remote(num_cpus=3)
 def large():
     return "done"
 
 print(ray.get(large.remote(), timeout=120))
 `;
 
+/** Ray takes the newer one where nothing is said, and KubeRay 1.6 says nothing for `version: v1`. */
+const OLDER_AUTOSCALER = { RAY_enable_autoscaler_v2: "0" };
+
+const AUTOSCALER_VERSION = `
+import ray
+from ray.autoscaler.v2.utils import is_autoscaler_v2
+ray.init(address="auto", log_to_driver=False)
+print("autoscaler:", "v2" if is_autoscaler_v2(fetch_from_server=True) else "v1")
+`;
+
 /** A Ray cluster with the autoscaler, and policies for another one of the same account that comes by other means. */
 function synthesizeStack(version: RayAutoscalerVersion): string {
+  const isV2 = version === RayAutoscalerVersion.V2;
   const outdir = mkdtempSync(join(tmpdir(), "synthesized-"));
   const app = new App({ outdir });
   const stack = new TerraformStack(app, "bounds");
@@ -49,12 +60,12 @@ function synthesizeStack(version: RayAutoscalerVersion): string {
     rayClusterName: OWN,
     namespace: NAMESPACE,
     serviceAccountName: ACCOUNT,
-    head: { cpu: 1, memoryGiB: 4 },
+    head: { cpu: 2, memoryGiB: 4, ...(isV2 ? {} : { env: OLDER_AUTOSCALER }) },
     workerGroups: [
       { groupName: GROUP, cpu: 1, memoryGiB: 4, maxReplicas: 2, customResources: { [GROUP]: 1 } },
       { groupName: "more", cpu: 1, memoryGiB: 4, maxReplicas: 2 },
     ],
-    autoscalerOptions: { version, idleTimeoutSeconds: 10 },
+    autoscalerOptions: { ...(isV2 ? { version } : {}), idleTimeoutSeconds: 10 },
   });
   const shared = RayCluster.fromRayClusterAttributes(stack, "shared", {
     cluster,
@@ -110,13 +121,15 @@ export const autoscalerBounds: Scenario = {
 /** @throws unless the autoscaler of a version brings a worker for an actor, and takes it away after the actor */
 async function expectGrowth(stage: Stage, pods: RayPods, version: RayAutoscalerVersion): Promise<void> {
   stage.step(`head with autoscaler ${version}`);
+  // A container that has ended is started again beside the older autoscaler alone.
+  const restartPolicy = version === RayAutoscalerVersion.V2 ? "Never" : "Always";
   await stage.node.waitFor(`a head with autoscaler ${version}`, 180_000, async () => {
     const heads = await pods.list("head");
-    return (
-      heads.length === 1 && variableOf(heads[0], "RAY_enable_autoscaler_v2") === (version === "v2" ? "1" : "")
-    );
+    return heads.length === 1 && heads[0].spec.restartPolicy === restartPolicy;
   });
   const head = await pods.waitForHead();
+  const running = await pods.python(AUTOSCALER_VERSION);
+  expect(running.includes(`autoscaler: ${version}`), "that is not the autoscaler", running);
   const exec = ["exec", "-n", NAMESPACE, head, "-c", "autoscaler", "--"];
   const written = await stage.node.kubectl([...exec, "sh", "-c", "touch /home/ray/x 2>&1 || true"]);
   expect(/Read-only file system/.test(written), "the autoscaler's container can be written to", written);
@@ -137,7 +150,7 @@ async function expectGrowth(stage: Stage, pods: RayPods, version: RayAutoscalerV
 async function expectResizing(stage: Stage, pods: RayPods): Promise<void> {
   stage.step("resizes in place");
   const [before] = await pods.list("head");
-  const groups = { headgroup: { "max-cpu": "2", "max-memory": "4Gi", "resize-timeout": 60 } };
+  const groups = { headgroup: { "max-cpu": "3", "max-memory": "4Gi", "resize-timeout": 60 } };
   const annotations = { "ray.io/ippr": JSON.stringify({ groups }) };
   const path = `/apis/ray.io/v1/namespaces/${NAMESPACE}/rayclusters/${OWN}`;
   await stage.node.client.merge(path, { metadata: { annotations } });
@@ -146,14 +159,9 @@ async function expectResizing(stage: Stage, pods: RayPods): Promise<void> {
   const [{ metadata, spec }] = await pods.list("head");
   expect(metadata.uid === before.metadata.uid, "the head was replaced", metadata);
   const { cpu } = spec.containers[0].resources.limits;
-  expect(cpu === "2", "the head is not larger", cpu);
+  expect(cpu === "3", "the head is not larger", cpu);
   await stage.node.waitFor("the autoscaler's note on the head", 60_000, async () => {
     const [head] = await pods.list("head");
     return /"resizing-at": null/.test(head.metadata.annotations?.["ray.io/ippr-status"] ?? "");
   });
-}
-
-/** Of the Ray container; empty where it is not set. */
-function variableOf(pod: any, name: string): string {
-  return pod.spec.containers[0].env.find((variable: any) => variable.name === name)?.value ?? "";
 }
