@@ -46,6 +46,8 @@ export interface IGkeWorkloadIdentityCluster extends IConstruct {
   readonly autopilot: boolean;
   /** The node pools; none with Autopilot, nor of a cluster that is not made here. */
   readonly nodePools: GkeNodePool[];
+  /** Whether nodes may come from elsewhere than `nodePools`, so that pods which fit on none of these are let be. */
+  readonly otherNodePools: boolean;
   /** Whether the Ray Operator add-on is on. */
   readonly rayOperatorAddon: boolean;
   /** Whether the Cloud Storage FUSE CSI driver is on. */
@@ -114,7 +116,8 @@ export interface GkeClusterOptions {
    */
   readonly gcsFuseAddon?: boolean;
   /**
-   * Google Groups for RBAC: the group `gke-security-groups@DOMAIN`, whose member groups may be named in RBAC.
+   * Google Groups for RBAC: the group `gke-security-groups@DOMAIN`, whose member groups may be named in RBAC. Taken out again,
+   * it stays, because google 6.50 leaves it so: `""` turns it off.
    * @default - groups cannot be granted anything
    */
   readonly securityGroup?: string;
@@ -137,7 +140,13 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
   /** Required unless `autopilot`. */
   readonly nodePools?: GkeNodePool[];
   /**
-   * Zones of the nodes; with a zonal cluster those besides its own.
+   * States that nodes come from elsewhere too: from node pools that are created by other means, or from node auto-provisioning
+   * that is turned on by an override. Pods that fit on none of `nodePools` are then no error.
+   * @default - false, or true with `autopilot`
+   */
+  readonly otherNodePools?: boolean;
+  /**
+   * Zones of the nodes; with a zonal cluster those besides its own. Taken out again, a regional cluster keeps them: name others.
    * @default - the cluster's zone, or three zones of its region
    */
   readonly nodeZones?: string[];
@@ -164,7 +173,11 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    * @default false
    */
   readonly privateNodes?: boolean;
-  /** @default - the control plane's public address answers everybody (who has no credentials is refused) */
+  /**
+   * Who may reach the control plane's public address. Taken out again, they stay, because google 6.50 leaves them so: to let
+   * everybody in, name `0.0.0.0/0`.
+   * @default - everybody (who has no credentials is refused)
+   */
   readonly authorizedNetworks?: GkeAuthorizedNetwork[];
   /** @default GkeReleaseChannel.REGULAR */
   readonly releaseChannel?: GkeReleaseChannel;

@@ -22,7 +22,7 @@ import {
 } from "./private/gke-cluster-base";
 import { LONGEST_DISPLAY_NAME, fitName, fitText } from "./private/names";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
-import { requireNodeZones } from "./private/locations";
+import { isZone, requireNodeZones } from "./private/locations";
 import { hasAccelerators, nodePoolConfig, temporaryNodes } from "./private/node-pools";
 import { requireNodePools } from "./private/node-pool-rules";
 import {
@@ -75,6 +75,8 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   public readonly nodeServiceAccountEmail: string;
   /** The node pools as they were given; none with Autopilot. */
   public readonly nodePools: GkeNodePool[];
+  /** Whether nodes may come from elsewhere than `nodePools`. */
+  public readonly otherNodePools: boolean;
   /** The cluster itself, for `addOverride` of what is not modelled here. */
   public readonly resource: TerraformResource;
   private readonly apis = new Map<string, ProjectService>();
@@ -84,6 +86,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     super(scope, id, props);
     this.requireOwnOptions(props);
     this.nodePools = [...(props.nodePools ?? [])];
+    this.otherNodePools = props.otherNodePools ?? this.autopilot;
 
     if (props.enableApis) this.enableApis(props);
     const nodeRights: ITerraformDependable[] = [];
@@ -236,7 +239,8 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       name: props.clusterName,
       location: props.location,
       project: props.project,
-      nodeLocations: props.nodeZones,
+      // Only of a zonal cluster is it known which zones it has when none are named.
+      nodeLocations: props.nodeZones ?? (isZone(props.location) ? [] : undefined),
       network: props.network,
       subnetwork: props.subnetwork,
       networkingMode: "VPC_NATIVE",
@@ -250,21 +254,21 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       deletionProtection: props.deletionProtection ?? true,
       resourceLabels: props.resourceLabels ?? { "managed-by": "cdktf-gke-ray" },
       masterAuth: { clientCertificateConfig: { issueClientCertificate: false } },
-      privateClusterConfig: props.privateNodes ? { enablePrivateNodes: true } : undefined,
+      privateClusterConfig: { enablePrivateNodes: props.privateNodes ?? false },
       masterAuthorizedNetworksConfig: props.authorizedNetworks && {
         cidrBlocks: props.authorizedNetworks.map(({ cidrBlock, displayName }) => ({
           cidrBlock,
           displayName,
         })),
       },
-      controlPlaneEndpointsConfig: props.dnsEndpoint
-        ? { dnsEndpointConfig: { allowExternalTraffic: true } }
-        : undefined,
+      // What is off is written as off from here on: of what is left out, the provider keeps what it read.
+      controlPlaneEndpointsConfig: { dnsEndpointConfig: { allowExternalTraffic: this.dnsEndpoint } },
       maintenancePolicy: props.maintenanceWindow && { recurringWindow: { ...props.maintenanceWindow } },
-      authenticatorGroupsConfig: props.securityGroup ? { securityGroup: props.securityGroup } : undefined,
-      binaryAuthorization: props.binaryAuthorization
-        ? { evaluationMode: "PROJECT_SINGLETON_POLICY_ENFORCE" }
-        : undefined,
+      authenticatorGroupsConfig:
+        props.securityGroup === undefined ? undefined : { securityGroup: props.securityGroup },
+      binaryAuthorization: {
+        evaluationMode: props.binaryAuthorization ? "PROJECT_SINGLETON_POLICY_ENFORCE" : "DISABLED",
+      },
       addonsConfig: this.addonsConfig(),
       ...(this.autopilot ? this.autopilotConfig() : this.standardConfig(props)),
       timeouts: { create: timeout, update: timeout, delete: timeout },
@@ -272,11 +276,11 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   }
 
   private addonsConfig() {
-    const gcsFuseCsiDriverConfig = this.gcsFuseAddon && !this.autopilot ? { enabled: true } : undefined;
-    const rayOperatorConfig = this.rayOperatorAddon ? [{ enabled: true }] : undefined;
-    return gcsFuseCsiDriverConfig || rayOperatorConfig
-      ? { gcsFuseCsiDriverConfig, rayOperatorConfig }
-      : undefined;
+    return {
+      // Always on with Autopilot, which refuses to hear of it.
+      gcsFuseCsiDriverConfig: this.autopilot ? undefined : { enabled: this.gcsFuseAddon },
+      rayOperatorConfig: [{ enabled: this.rayOperatorAddon }],
+    };
   }
 
   /** What Autopilot always has, such as the pool and Dataplane V2, is left out: the provider refuses part of it. */
@@ -317,6 +321,15 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     }
   }
 
+  /** Those of a pool that names none, said outright so that a pool that named some comes back to them. */
+  private zonesOfNodes({ location, nodeZones }: GkeWorkloadIdentityClusterProps): string[] {
+    if (Token.isUnresolved(nodeZones) || Token.isUnresolved(location)) {
+      return this.resource.getListAttribute("node_locations");
+    }
+    if (isZone(location)) return [location, ...(nodeZones ?? [])];
+    return nodeZones ?? this.resource.getListAttribute("node_locations");
+  }
+
   private createNodePool(
     pool: GkeNodePool,
     props: GkeWorkloadIdentityClusterProps,
@@ -327,6 +340,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     const config = nodePoolConfig(pool, this.nodeServiceAccountEmail, props.bootDiskKmsKey);
     const resource = new ContainerNodePool(this, `pool-${name}`, {
       ...config,
+      nodeLocations: pool.zones ?? this.zonesOfNodes(props),
       cluster: this.resource.getStringAttribute("name"),
       location: props.location,
       project: props.project,

@@ -7,6 +7,7 @@ import { useNamespace } from "./private/namespaces";
 import { requireRoom } from "./private/node-fit";
 import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./private/operator-peers";
 import { terraformJson } from "./private/terraform-json";
+import { requireTolerations } from "./private/tolerations";
 import { DEFAULT_RAY_IMAGE } from "./private/versions";
 import {
   DNS_LABEL,
@@ -186,7 +187,9 @@ class GkeAddonOperator extends KubeRayOperator {
       dependencies: props.cluster.kubernetesDependencies,
     });
     const pod = { containers: [{ resources: WAITING_RESOURCES }], tolerations: props.gateTolerations };
-    requireRoom(this, props.cluster, "gateTolerations", { template: { spec: pod } });
+    const group = { template: { spec: pod } };
+    requireTolerations(this, "gateTolerations", props.gateTolerations);
+    requireRoom(this, props.cluster, "gateTolerations", group, [], "let the gate run on");
     this.resource = waitingJob(this, "gate", {
       name: "ray-operator-addon-gate",
       namespace,

@@ -1,6 +1,6 @@
 import { StorageBucket, StorageBucketLifecycleRule } from "@cdktf/provider-google/lib/storage-bucket";
 import { StorageBucketIamMember } from "@cdktf/provider-google/lib/storage-bucket-iam-member";
-import { Annotations, Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
+import { Annotations, Fn, ITerraformDependable, TerraformResource, Token, dependable } from "cdktf";
 import { Construct } from "constructs";
 import { BucketMountOptions } from "./bucket-mount-options";
 import { BucketRole } from "./bucket-role";
@@ -108,7 +108,8 @@ export interface RayBucketAccessProps extends WorkloadIdentityOptions {
    */
   readonly versioning?: boolean;
   /**
-   * How long deleted objects can be restored, and are paid for: 7 to 90 days, or 0 for not at all.
+   * How long deleted objects can be restored, and are paid for: 7 to 90 days, or 0 for not at all. Taken out again, the bucket
+   * keeps what it has: google 6.50 leaves it so.
    * @default - the project's setting, which is 7 unless changed
    */
   readonly softDeleteRetentionDays?: number;
@@ -255,6 +256,8 @@ export class RayBucketAccess extends Construct {
         condition: prefix === undefined ? undefined : this.prefixCondition(prefix),
         provider: this.cluster.googleProvider,
         dependsOn: this.cluster.apiDependencies("storage"),
+        // The name stays known when the bucket is replaced, and its grants go with it.
+        lifecycle: this.resource && { replaceTriggeredBy: [`${dependable(this.resource)}.id`] },
       });
       this.members.set(id, member);
       identity.addPodDependency(member);

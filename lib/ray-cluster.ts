@@ -411,19 +411,18 @@ export class RayCluster extends Construct implements IRayCluster {
         workerPods: this.workers,
       }),
     );
-    this.requireRoomForPods(manifest.spec, props);
     for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
     const standard = enforcedStandard(this, this.namespace, this.cluster.kubernetesProvider);
     requirePodSecurity(this, this.namespace, standard, manifest.spec);
+    this.requireRoomForPods(manifest.spec, props);
     if (props.waitUntilReady !== undefined && this.recreate(props)) markHead(manifest);
     return manifest;
   }
 
-  /** Before the overrides, which may lead pods to nodes that are not known here. */
   private requireRoomForPods(spec: { [field: string]: any }, props: RayClusterProps): void {
     const autoscaler = autoscales(props) ? [autoscalerResources(props.autoscalerOptions)] : [];
     requireRoom(this, this.cluster, "head", spec.headGroupSpec, autoscaler);
-    spec.workerGroupSpecs.forEach((group: { [field: string]: any }, index: number) =>
+    (spec.workerGroupSpecs ?? []).forEach((group: { [field: string]: any }, index: number) =>
       requireRoom(this, this.cluster, `workerGroups[${index}]`, group),
     );
   }

@@ -54,8 +54,8 @@ describe("on a cluster whose nodes all have a taint", () => {
 
     expect(() => KubeRayOperator.gkeAddon(stack, "operator", { cluster })).toThrow(
       new Error(
-        `'gateTolerations' must fit on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), ` +
-          "has the taint dedicated=ray:NO_SCHEDULE, which is not tolerated (at stack/operator)",
+        `'gateTolerations' must let the gate run on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), ` +
+          "has the taint dedicated=ray:NoSchedule, which is not tolerated; nodes from elsewhere are stated by 'otherNodePools' of the cluster or a nodeSelector cloud.google.com/compute-class (at stack/operator)",
       ),
     );
   });

@@ -12,6 +12,10 @@ import {
 } from "../lib";
 import { bucketAccess, emptyStack, standardCluster } from "./support/stacks";
 
+/** How an error of fit ends. */
+const WAYS_OUT =
+  "; nodes from elsewhere are stated by 'otherNodePools' of the cluster or a nodeSelector cloud.google.com/compute-class";
+
 const head: RayGroup = { cpu: 1, memoryGiB: 4 };
 const group: RayWorkerGroup = { groupName: "workers", cpu: 1, memoryGiB: 4, maxReplicas: 1 };
 const small: GkeNodePool = { name: "small", machineType: "e2-standard-4", maxNodeCount: 3 };
@@ -44,7 +48,7 @@ function withGroup(more: Partial<RayWorkerGroup>, ...nodePools: GkeNodePool[]): 
 
 /** The error of a group of workers that no pool can hold. */
 function refusal(nearest: string): string {
-  return `'workerGroups[0]' must fit on a node pool of stack/cluster: the nearest, ${nearest} (at stack/ray)`;
+  return `'workerGroups[0]' must fit on a node pool of stack/cluster: the nearest, ${nearest}${WAYS_OUT} (at stack/ray)`;
 }
 
 /** https://cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes */
@@ -62,7 +66,7 @@ test.each([
   const synth = placed([{ ...small, machineType }], { head: { cpu: 999, memoryGiB: 9999 } });
 
   expect(synth).toThrow(
-    `'head' must fit on a node pool of stack/cluster: the nearest, "small" (${machineType}), ${obstacles} (at stack/ray)`,
+    `'head' must fit on a node pool of stack/cluster: the nearest, "small" (${machineType}), ${obstacles}${WAYS_OUT} (at stack/ray)`,
   );
 });
 
@@ -84,7 +88,7 @@ test("what the pods hold besides Ray counts: the autoscaler, the proxy, the side
     ray.head.addContainer({ name: "sidecar", resources: { requests: { cpu: "250m", memory: "512Mi" } } });
   });
   expect(withAll).toThrow(
-    `'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 4.2 (at stack/ray)`,
+    `'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 4.2${WAYS_OUT} (at stack/ray)`,
   );
 });
 
@@ -170,13 +174,13 @@ describe("a group is led to nodes by", () => {
       "a taint of another value",
       { tolerations: [{ key: "team", value: "b" }] },
       [{ ...small, taints }],
-      `"small" (e2-standard-4), has the taint team=a:NO_SCHEDULE, which is not tolerated`,
+      `"small" (e2-standard-4), has the taint team=a:NoSchedule, which is not tolerated`,
     ],
     [
       "a taint of another effect",
       { tolerations: [{ key: "team", value: "a", effect: "NoExecute" }] },
       [{ ...small, taints }],
-      `"small" (e2-standard-4), has the taint team=a:NO_SCHEDULE, which is not tolerated`,
+      `"small" (e2-standard-4), has the taint team=a:NoSchedule, which is not tolerated`,
     ],
     [
       "more GPUs than a node has",
@@ -238,18 +242,75 @@ describe("a group is led to nodes by", () => {
     expect(withGroup({ cpu: 10, memoryGiB: 40 }, gpu)).not.toThrow();
     expect(withGroup({ cpu: 10, memoryGiB: 40 }, small, gpu)).toThrow(
       refusal(
-        `"gpu" (g2-standard-12), has the taint nvidia.com/gpu=present:NO_SCHEDULE, which is not tolerated`,
+        `"gpu" (g2-standard-12), has the taint nvidia.com/gpu=present:NoSchedule, which is not tolerated`,
       ),
     );
   });
 });
 
-test("pods that an override leads elsewhere are not judged by where they were led before", () => {
-  const synth = placed([small], {}, (ray) =>
-    ray.addOverride("spec.headGroupSpec.template.spec.containers.0.resources.requests.cpu", "99"),
-  );
+describe("pods are judged as they are rendered", () => {
+  const request = "spec.headGroupSpec.template.spec.containers.0.resources.requests.cpu";
+  const selector = "spec.headGroupSpec.template.spec.nodeSelector";
 
-  expect(synth).not.toThrow();
+  test("an override can make them too large", () => {
+    expect(placed([small], {}, (ray) => ray.addOverride(request, "99"))).toThrow(
+      `'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 99${WAYS_OUT} (at stack/ray)`,
+    );
+  });
+
+  test("an override can make them small enough", () => {
+    const large = { head: { cpu: 99, memoryGiB: 4 } };
+    expect(placed([small], large, (ray) => ray.addOverride(request, "1"))).not.toThrow();
+  });
+
+  test("a compute class leads them to nodes of its own", () => {
+    const gpu = { acceleratorType: "nvidia-l4", nodeSelector: { "cloud.google.com/compute-class": "gpus" } };
+    expect(withGroup(gpu, small)).not.toThrow();
+    const large = { head: { cpu: 99, memoryGiB: 4 } };
+    const byOverride = (ray: RayCluster) =>
+      ray.addOverride(selector, { "cloud.google.com/compute-class": "large" });
+    expect(placed([small], large, byOverride)).not.toThrow();
+  });
+
+  test("nodes may come from elsewhere where that is stated", () => {
+    const stack = emptyStack();
+    const cluster = standardCluster(stack, { nodePools: [small], otherNodePools: true });
+    new RayCluster(stack, "ray", {
+      operator: KubeRayOperator.gkeAddon(stack, "operator", { cluster }),
+      rayClusterName: "ray",
+      namespace: "ray",
+      head: { cpu: 99, memoryGiB: 400 },
+    });
+
+    expect(() => Testing.synth(stack)).not.toThrow();
+  });
+});
+
+test.each<[string, object, string]>([
+  [
+    "an effect as GKE spells it",
+    { key: "team", effect: GkeTaintEffect.NO_SCHEDULE },
+    `'head.tolerations[0].effect' must be NoSchedule, PreferNoSchedule, NoExecute, got "NO_SCHEDULE"`,
+  ],
+  [
+    "an unknown operator",
+    { key: "team", operator: "In" },
+    `'head.tolerations[0].operator' must be Equal, Exists, got "In"`,
+  ],
+  [
+    "a value beside Exists",
+    { key: "team", operator: "Exists", value: "a" },
+    `'head.tolerations[0].value' must not be given with operator Exists, got "a"`,
+  ],
+  [
+    "no key",
+    { value: "a" },
+    "'head.tolerations[0].key' must be given unless operator is Exists, which tolerates every taint",
+  ],
+])("a toleration with %s is refused", (_what, toleration, message) => {
+  expect(() => placed([small], { head: { ...head, tolerations: [toleration] } })).toThrow(
+    new Error(`${message} (at stack/ray)`),
+  );
 });
 
 test("a value that is known only later is not judged", () => {

@@ -336,8 +336,7 @@ describe("a cluster that", () => {
       Template.of(authProxy().stack).json.data.google_container_cluster,
     );
 
-    expect(lifecycle.postcondition).toHaveLength(2);
-    expect(lifecycle.postcondition[1].error_message).toBe(
+    expect(lifecycle.postcondition.at(-1).error_message).toBe(
       "The cluster my-cluster does not enforce network policies, without which every pod of the cluster gets past stack/auth. Turn Dataplane V2 or network policy enforcement on, or give the proxy 'placement: RayAuthProxyPlacement.HEAD_SIDECAR'.",
     );
   });
@@ -432,7 +431,7 @@ describe("refuses", () => {
     });
 
     expect(() => new RayAuthProxy(stack, "auth", { rayCluster: ray })).toThrow(
-      `'tolerations' must fit on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), has the taint team=a:NO_SCHEDULE, which is not tolerated (at stack/auth/proxy)`,
+      `'tolerations' must fit on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), has the taint team=a:NoSchedule, which is not tolerated; nodes from elsewhere are stated by 'otherNodePools' of the cluster or a nodeSelector cloud.google.com/compute-class (at stack/auth/proxy)`,
     );
     new RayAuthProxy(stack, "other", { rayCluster: ray, tolerations });
   });

@@ -187,6 +187,7 @@ test("the bucket is a folder of every pod where it is asked for, and the driver 
     ray_operator_config: [{ enabled: true }],
   });
   expect(stackWith({}).resource("google_container_cluster").addons_config).toEqual({
+    gcs_fuse_csi_driver_config: { enabled: false },
     ray_operator_config: [{ enabled: true }],
   });
 });

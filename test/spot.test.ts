@@ -112,18 +112,19 @@ test("the Jobs that wait for a Ray cluster go to spot nodes with its head", () =
 describe("on a cluster of spot pools", () => {
   test("nothing runs that does not tolerate their taint", () => {
     const nearest =
-      'fit on a node pool of stack/cluster: the nearest, "spot" (e2-standard-8), ' +
-      "has the taint cloud.google.com/gke-spot=true:NO_SCHEDULE, which is not tolerated";
+      'a node pool of stack/cluster: the nearest, "spot" (e2-standard-8), ' +
+      "has the taint cloud.google.com/gke-spot=true:NoSchedule, which is not tolerated" +
+      "; nodes from elsewhere are stated by 'otherNodePools' of the cluster or a nodeSelector cloud.google.com/compute-class";
 
     expect(() => synthOn([spotPool], {}, [])).toThrow(
-      new Error(`'gateTolerations' must ${nearest} (at stack/operator)`),
+      new Error(`'gateTolerations' must let the gate run on ${nearest} (at stack/operator)`),
     );
-    expect(() => synthOn([spotPool], {})).toThrow(`'head' must ${nearest} (at stack/ray)`);
+    expect(() => synthOn([spotPool], {})).toThrow(`'head' must fit on ${nearest} (at stack/ray)`);
     const small = { ...steadyPool, machineType: "e2-standard-2" };
     const workers = { groupName: "workers", cpu: 4, memoryGiB: 8, maxReplicas: 1 };
     expect(() =>
       synthOn([spotPool, small], { head: { cpu: 1, memoryGiB: 2 }, workerGroups: [workers] }),
-    ).toThrow(`'workerGroups[0]' must ${nearest} (at stack/ray)`);
+    ).toThrow(`'workerGroups[0]' must fit on ${nearest} (at stack/ray)`);
   });
 
   test("head and workers run that ask for spot", () => {

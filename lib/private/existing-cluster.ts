@@ -22,6 +22,7 @@ interface Postcondition {
 export class ExistingCluster extends GkeClusterBase {
   public readonly owned = false;
   public readonly nodePools: GkeNodePool[] = [];
+  public readonly otherNodePools = true;
   public readonly kubernetesDependencies: ITerraformDependable[] = [];
   private readonly cluster: PlainDataSource;
   private readonly postconditions: Postcondition[];
@@ -76,6 +77,7 @@ export class ExistingCluster extends GkeClusterBase {
 export class ClusterOfAttributes extends GkeClusterBase {
   public readonly owned = false;
   public readonly nodePools: GkeNodePool[] = [];
+  public readonly otherNodePools = true;
   public readonly workloadIdentityPool: string;
   public readonly kubernetesDependencies: ITerraformDependable[];
 

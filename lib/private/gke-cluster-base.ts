@@ -35,6 +35,7 @@ interface Connection {
 export abstract class GkeClusterBase extends Construct implements IGkeWorkloadIdentityCluster {
   public abstract readonly owned: boolean;
   public abstract readonly nodePools: GkeNodePool[];
+  public abstract readonly otherNodePools: boolean;
   public readonly clusterName: string;
   public readonly location: string;
   public readonly autopilot: boolean;
@@ -65,14 +66,14 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
       );
     }
     requireName(this, "project", props.project, PROJECT_ID);
-    requireName(this, "securityGroup", props.securityGroup, SECURITY_GROUP);
+    requireName(this, "securityGroup", props.securityGroup || undefined, SECURITY_GROUP);
     this.requireReference("kubernetesToken", props.kubernetesToken);
     this.clusterName = props.clusterName;
     this.location = props.location;
     this.autopilot = props.autopilot ?? false;
     this.rayOperatorAddon = props.rayOperatorAddon ?? false;
     this.gcsFuseAddon = this.autopilot || (props.gcsFuseAddon ?? false);
-    this.securityGroup = props.securityGroup;
+    this.securityGroup = props.securityGroup || undefined;
     this.givenProject = props.project;
     this.kubernetesToken = props.kubernetesToken;
     this.dnsEndpoint = props.dnsEndpoint ?? false;

@@ -91,6 +91,15 @@ export function tpuOf(machineType: string): { accelerator?: string; chips: numbe
   return chips === undefined ? undefined : { accelerator: TPU_ACCELERATORS[name], chips: Number(chips) };
 }
 
+/**
+ * The type of boot disk that GKE chooses for a machine type; none where that is not certain.
+ *
+ * https://cloud.google.com/kubernetes-engine/docs/how-to/custom-boot-disks
+ */
+export function defaultDiskType(machineType: string): string | undefined {
+  return /^(e2|n1|n2|n2d|c2|c2d|t2d|t2a|g2|a2)-|^custom-/.test(machineType) ? "pd-balanced" : undefined;
+}
+
 /** Whether machines of a type come with GPUs or TPUs. https://cloud.google.com/compute/docs/accelerator-optimized-machines */
 export function isAcceleratorMachine(machineType: string): boolean {
   return /^(a[2-4]x?|g[24])-/.test(machineType) || tpuOf(machineType) !== undefined;

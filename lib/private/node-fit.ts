@@ -13,13 +13,19 @@ import {
 } from "./accelerators";
 import { MOUNTED_ANNOTATION } from "./gcs-fuse";
 import { NodeResources, allocatable, tpuOf } from "./machine-types";
-import { taintsOfPool } from "./node-pools";
+import { labelsOfPool, taintsOfPool } from "./node-pools";
 import { quantityValue } from "./quantities";
 import { invalid } from "./validation";
 
 /** Labels by which a pool says what its nodes are; of others under Google's and Kubernetes' names nothing is known here. */
 const POOL_LABELS = [GPU_LABEL, TPU_LABEL, SPOT_LABEL, "cloud.google.com/gke-nodepool"];
 const SYSTEM_LABEL = /(^|\.)(kubernetes\.io|k8s\.io|cloud\.google\.com|gke\.io)\//;
+
+/** https://cloud.google.com/kubernetes-engine/docs/concepts/about-custom-compute-classes */
+const COMPUTE_CLASS_LABEL = "cloud.google.com/compute-class";
+
+/** Where pods go that no pool of the cluster is for. */
+const WAYS_OUT = `nodes from elsewhere are stated by 'otherNodePools' of the cluster or a nodeSelector ${COMPUTE_CLASS_LABEL}`;
 
 /** https://github.com/GoogleCloudPlatform/gcs-fuse-csi-driver/blob/main/docs/usage.md */
 const FUSE_SIDECAR = { cpu: "250m", memory: "256Mi" };
@@ -37,6 +43,7 @@ interface PodNeeds extends NodeResources {
  * @param path of the group, for the error
  * @param group as it stands in the manifest of the Ray cluster
  * @param injected containers that the operator adds
+ * @param what begins the sentence that goes on with "a node pool"
  * @throws if the cluster is made here and no node of its pools could ever hold a pod of the group
  */
 export function requireRoom(
@@ -45,9 +52,12 @@ export function requireRoom(
   path: string,
   group: { [field: string]: any },
   injected: NodeResources[] = [],
+  what = "fit on",
 ): void {
-  if (cluster.nodePools.length === 0) return;
+  if (cluster.otherNodePools || cluster.nodePools.length === 0) return;
   const needs = needsOf(group, injected);
+  // A compute class leads pods to nodes that it creates itself.
+  if (COMPUTE_CLASS_LABEL in needs.nodeSelector) return;
   const candidates = cluster.nodePools.map((pool) => ({
     pool,
     obstacles: obstaclesOf(pool, cluster.nodePools, needs),
@@ -61,7 +71,7 @@ export function requireRoom(
   throw invalid(
     scope,
     path,
-    `fit on a node pool of ${cluster.node.path}: the nearest, ${JSON.stringify(name)} (${machineType}), ${nearest.obstacles.join(" and ")}`,
+    `${what} a node pool of ${cluster.node.path}: the nearest, ${JSON.stringify(name)} (${machineType}), ${nearest.obstacles.join(" and ")}; ${WAYS_OUT}`,
   );
 }
 
@@ -80,7 +90,7 @@ function needsOf(group: { [field: string]: any }, injected: NodeResources[]): Po
   for (const container of [...spec.containers, ...sidecars]) {
     all.push({ cpu: request(container, "cpu"), memoryGiB: request(container, "memory") / 2 ** 30 });
   }
-  const limits = spec.containers[0].resources.limits;
+  const limits = spec.containers[0].resources?.limits ?? {};
   return {
     cpu: all.reduce((sum, { cpu }) => sum + cpu, 0),
     memoryGiB: all.reduce((sum, { memoryGiB }) => sum + memoryGiB, 0),
@@ -100,14 +110,17 @@ function obstaclesOf(pool: GkeNodePool, pools: GkeNodePool[], needs: PodNeeds): 
     ...missingResources(pool, needs),
     ...taintsOf(pool, pools, needs)
       .filter((taint) => !needs.tolerations.some((toleration) => tolerates(toleration, taint)))
-      .map(({ key, value, effect }) => `has the taint ${key}=${value}:${effect}, which is not tolerated`),
+      .map(
+        ({ key, value, effect }) =>
+          `has the taint ${key}=${value}:${EFFECTS[effect] ?? effect}, which is not tolerated`,
+      ),
   ];
 }
 
 function missingLabels(pool: GkeNodePool, { nodeSelector }: PodNeeds): string[] {
   const tpu = tpuOf(pool.machineType);
   const labels: { [name: string]: string | undefined } = {
-    ...pool.labels,
+    ...labelsOfPool(pool),
     "cloud.google.com/gke-nodepool": pool.name,
     [GPU_LABEL]: pool.acceleratorType,
     [TPU_LABEL]: tpu && (tpu.accelerator ?? nodeSelector[TPU_LABEL]),

@@ -1,10 +1,13 @@
 import type { ContainerNodePoolConfig } from "@cdktf/provider-google/lib/container-node-pool";
+import { Fn, Token } from "cdktf";
 import { GkeGpuDriverVersion, GkeNodePool, GkeTaint, GkeTaintEffect } from "../gke-node-pool";
 import { SPOT_LABEL } from "./accelerators";
-import { isAcceleratorMachine } from "./machine-types";
+import { defaultDiskType, isAcceleratorMachine } from "./machine-types";
 
 /** https://cloud.google.com/kubernetes-engine/docs/how-to/custom-boot-disks */
 const SMALLEST_DISK_GB = 10;
+
+const OWN_LABEL = { "managed-by": "cdktf-gke-ray" };
 
 /** Keeps pods off spot nodes that do not say that they may be taken away. GKE puts none there by itself. */
 const SPOT_TAINT: GkeTaint = { key: SPOT_LABEL, value: "true", effect: GkeTaintEffect.NO_SCHEDULE };
@@ -18,6 +21,17 @@ export function taintsOfPool({ spot, taints = [] }: GkeNodePool): GkeTaint[] {
 /** Whether GKE taints the nodes of a pool where the cluster has other nodes too: those with GPUs or TPUs. */
 export function hasAccelerators({ acceleratorType, machineType }: GkeNodePool): boolean {
   return acceleratorType !== undefined || isAcceleratorMachine(machineType);
+}
+
+/** The user's, and one of ours: google 6.50 cannot take the last label away. */
+export function labelsOfPool({ labels = {} }: GkeNodePool): { [name: string]: string } {
+  return Token.isUnresolved(labels) ? Fn.merge([OWN_LABEL, labels]) : { ...OWN_LABEL, ...labels };
+}
+
+/** By a count of 0 the provider knows that GPUs are taken away; machines that come with GPUs cannot be without. */
+function noAccelerator(machineType: string) {
+  if (Token.isUnresolved(machineType) || isAcceleratorMachine(machineType)) return undefined;
+  return [{ type: "", count: 0 }];
 }
 
 /** What all nodes have. */
@@ -54,7 +68,6 @@ export function nodePoolConfig(
   const taints = taintsOfPool(pool);
   return {
     name: pool.name,
-    nodeLocations: pool.zones,
     initialNodeCount: pool.initialNodeCount ?? minNodeCount,
     autoscaling: { minNodeCount, maxNodeCount: pool.maxNodeCount },
     management: { autoRepair: true, autoUpgrade: true },
@@ -68,10 +81,10 @@ export function nodePoolConfig(
     nodeConfig: {
       machineType: pool.machineType,
       diskSizeGb: pool.diskSizeGb ?? 100,
-      diskType: pool.diskType,
-      labels: pool.labels,
+      diskType: pool.diskType ?? defaultDiskType(pool.machineType),
+      labels: labelsOfPool(pool),
       taint: taints.length > 0 ? taints.map(({ key, value, effect }) => ({ key, value, effect })) : undefined,
-      spot: pool.spot,
+      spot: pool.spot ?? false,
       bootDiskKmsKey,
       ...nodesOf(serviceAccount),
       guestAccelerator: pool.acceleratorType
@@ -84,7 +97,7 @@ export function nodePoolConfig(
               },
             },
           ]
-        : undefined,
+        : noAccelerator(pool.machineType),
     },
     // The size belongs to the autoscaler once the pool exists; a change here would replace the pool.
     lifecycle: { ignoreChanges: ["initial_node_count"] },

@@ -6,6 +6,7 @@ import { requireAccelerators } from "./accelerators";
 import { requireAuthOptions } from "./ray-auth";
 import { requireNetworkPeer } from "./ray-network-policy";
 import { requireAutoscalerOptions, requireGcsFaultTolerance } from "./ray-options";
+import { requireTolerations } from "./tolerations";
 import {
   DNS_LABEL,
   DNS_SUBDOMAIN,
@@ -92,6 +93,7 @@ function requireGroup(scope: IConstruct, path: string, group: RayGroup, props: R
   requireAtLeast(scope, `${path}.memoryGiB`, group.memoryGiB, LEAST_MEMORY_GIB);
   requireName(scope, `${path}.image`, group.image, IMAGE);
   requireName(scope, `${path}.priorityClassName`, group.priorityClassName, DNS_SUBDOMAIN);
+  requireTolerations(scope, `${path}.tolerations`, group.tolerations);
   requireRayResources(scope, path, group);
   group.topologySpreadConstraints?.forEach((constraint, index) =>
     requireSpread(scope, `${path}.topologySpreadConstraints[${index}]`, constraint),

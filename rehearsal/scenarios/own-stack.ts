@@ -58,7 +58,8 @@ function clusters(config: any): any[] {
 }
 
 function hasAddon(config: any): boolean {
-  return clusters(config).some(({ addons_config: addons }) => addons?.ray_operator_config !== undefined);
+  const enabled = ({ addons_config: addons }: any) => [addons?.ray_operator_config ?? []].flat()[0]?.enabled;
+  return clusters(config).some((cluster) => enabled(cluster) === true);
 }
 
 function isProtected(config: any): boolean {
