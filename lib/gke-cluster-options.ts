@@ -151,7 +151,10 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    */
   readonly nodeZones?: string[];
   /**
-   * VPC network: its name, or its self link for a shared VPC. Decided when the cluster is created.
+   * VPC network: its name, or its self link. Decided when the cluster is created. A shared VPC, of another project, also needs
+   * `subnetwork` and both ranges, and in the host project `roles/container.hostServiceAgentUser` and
+   * `roles/compute.networkUser` for the service agents of the cluster's project.
+   * https://cloud.google.com/kubernetes-engine/docs/how-to/cluster-shared-vpc
    * @default - the network "default" of the project
    */
   readonly network?: string;
@@ -168,7 +171,8 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    */
   readonly servicesRangeName?: string;
   /**
-   * Nodes without public addresses. They then need Cloud NAT, or images from Artifact Registry, to start anything. Decided
+   * Nodes without public addresses. They then need Cloud NAT, or images from Artifact Registry (`artifactRegistryAccess`), to
+   * start anything. Decided
    * when the cluster is created: the provider replaces an existing cluster to change it.
    * @default false
    */
@@ -199,6 +203,12 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    * @default - one is made
    */
   readonly nodeServiceAccountEmail?: string;
+  /**
+   * Let the nodes read the images in all Artifact Registry repositories of the project: their account gets
+   * `roles/artifactregistry.reader`. Of another project's repositories grant it yourself, to `nodeServiceAccountEmail`.
+   * @default false
+   */
+  readonly artifactRegistryAccess?: boolean;
   /**
    * Cloud KMS key for the boot disks of all nodes. The Compute Engine service agent of the project must be allowed to use it.
    * Decided when a node pool is created: another key replaces the pool.

@@ -23,6 +23,7 @@ import {
 import { LONGEST_DISPLAY_NAME, fitName, fitText } from "./private/names";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
 import { isZone, requireNodeZones } from "./private/locations";
+import { requireSharedNetwork } from "./private/networks";
 import { hasAccelerators, nodePoolConfig, temporaryNodes } from "./private/node-pools";
 import { requireNodePools } from "./private/node-pool-rules";
 import {
@@ -164,6 +165,11 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     requireName(this, "nodeServiceAccountId", props.nodeServiceAccountId, SERVICE_ACCOUNT_ID);
     requireName(this, "nodeServiceAccountEmail", props.nodeServiceAccountEmail, SERVICE_ACCOUNT_EMAIL);
     requireName(this, "bootDiskKmsKey", props.bootDiskKmsKey, KMS_KEY);
+    if (props.artifactRegistryAccess && props.nodeServiceAccountEmail !== undefined) {
+      const rule = "be left to the owner of 'nodeServiceAccountEmail', to whom nothing is granted here";
+      throw invalid(this, "artifactRegistryAccess", rule, true);
+    }
+    requireSharedNetwork(this, props);
     props.authorizedNetworks?.forEach(({ cidrBlock }, index) =>
       requireName(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock, CIDR_BLOCK),
     );
@@ -214,6 +220,16 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       provider: props.googleProvider,
     });
     nodeRights.push(role);
+    if (props.artifactRegistryAccess) {
+      const reader = new ProjectIamMember(this, "node-service-account-registry", {
+        project: this.project,
+        role: "roles/artifactregistry.reader",
+        member: account.member,
+        dependsOn: this.apiDependencies("cloudresourcemanager"),
+        provider: props.googleProvider,
+      });
+      nodeRights.push(reader);
+    }
     return account.email;
   }
 

@@ -121,10 +121,17 @@ export interface RayBucketAccessProps extends WorkloadIdentityOptions {
    */
   readonly kmsKeyName?: string;
   /**
-   * Bucket that gets the access logs.
+   * Bucket that gets the access logs. Cloud Storage must be allowed to write there (`createAccessLogGrant`), or there are none.
    * @default - no access logs
    */
   readonly accessLogBucketName?: string;
+  /**
+   * Let Cloud Storage write into `accessLogBucketName`: the group `cloud-storage-analytics@google.com` gets
+   * `roles/storage.objectCreator` on it. A destroy takes that away again, also from other buckets that log there.
+   * https://cloud.google.com/storage/docs/access-logs
+   * @default false
+   */
+  readonly createAccessLogGrant?: boolean;
   /**
    * Labels on the bucket.
    * @default - none
@@ -149,6 +156,7 @@ const NEW_BUCKET_ONLY = [
   "lifecycleRules",
   "kmsKeyName",
   "accessLogBucketName",
+  "createAccessLogGrant",
   "labels",
   "forceDestroy",
 ] as const;
@@ -324,6 +332,15 @@ export class RayBucketAccess extends Construct {
   }
 
   private createBucket(props: RayBucketAccessProps): StorageBucket {
+    if (props.createAccessLogGrant) {
+      new StorageBucketIamMember(this, "access-log-writer", {
+        bucket: props.accessLogBucketName!,
+        role: "roles/storage.objectCreator",
+        member: "group:cloud-storage-analytics@google.com",
+        dependsOn: props.cluster.apiDependencies("storage"),
+        provider: props.cluster.googleProvider,
+      });
+    }
     return new StorageBucket(this, "bucket", {
       name: props.bucketName,
       location: props.bucketLocation ?? bucketLocationNear(props.cluster.location),
@@ -349,6 +366,9 @@ export class RayBucketAccess extends Construct {
 
   private requireProps(props: RayBucketAccessProps): void {
     requireBucketName(this, "bucketName", props.bucketName);
+    if (props.createAccessLogGrant && props.accessLogBucketName === undefined) {
+      throw invalid(this, "createAccessLogGrant", "not be given without 'accessLogBucketName'", true);
+    }
     requireAtMostOne(this, { readOnly: props.readOnly || undefined, roles: props.roles });
     if (props.createBucket === false) {
       this.refuse(props, NEW_BUCKET_ONLY, "with 'createBucket' false: it is for a bucket that is made here");

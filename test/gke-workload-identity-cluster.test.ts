@@ -280,6 +280,11 @@ test("an existing cluster is looked up by name and given nothing", () => {
             error_message:
               "The cluster my-cluster has no workload identity pool. Turn Workload Identity on, or name another cluster.",
           },
+          {
+            condition: "${!try(self.enable_autopilot, false)}",
+            error_message:
+              "The cluster my-cluster is Autopilot, whose pods are made otherwise. Set 'autopilot' to true, or name another cluster.",
+          },
         ],
       },
     }),

@@ -18,6 +18,76 @@ interface Postcondition {
   readonly errorMessage: string;
 }
 
+/** What is said of a cluster, to be compared with what Terraform reads of it. */
+interface Statement {
+  readonly condition: string;
+  /** Goes on after the name of the cluster, and says what to change. */
+  readonly problem: string;
+}
+
+const RAY_OPERATOR = "try(self.addons_config[0].ray_operator_config[0].enabled, false)";
+const GCS_FUSE = "try(self.addons_config[0].gcs_fuse_csi_driver_config[0].enabled, false)";
+const DNS_TRAFFIC =
+  "try(self.control_plane_endpoints_config[0].dns_endpoint_config[0].allow_external_traffic, false)";
+const GROUP = 'try(self.authenticator_groups_config[0].security_group, "")';
+
+function statements(options: GkeClusterOptions): Statement[] {
+  const { autopilot, rayOperatorAddon, gcsFuseAddon, dnsEndpoint, securityGroup } = options;
+  const all: [said: boolean | undefined, statement: Statement][] = [
+    [
+      true,
+      {
+        condition: "length(self.workload_identity_config) > 0",
+        problem: "has no workload identity pool. Turn Workload Identity on, or name another cluster.",
+      },
+    ],
+    [
+      autopilot,
+      {
+        condition: "try(self.enable_autopilot, false)",
+        problem: "is not Autopilot. Leave 'autopilot' out, or name another cluster.",
+      },
+    ],
+    [
+      !autopilot,
+      {
+        condition: "!try(self.enable_autopilot, false)",
+        problem:
+          "is Autopilot, whose pods are made otherwise. Set 'autopilot' to true, or name another cluster.",
+      },
+    ],
+    [
+      rayOperatorAddon,
+      {
+        condition: RAY_OPERATOR,
+        problem: "does not have the Ray Operator add-on. Turn it on, or leave 'rayOperatorAddon' out.",
+      },
+    ],
+    [
+      gcsFuseAddon && !autopilot,
+      {
+        condition: GCS_FUSE,
+        problem: "does not have the Cloud Storage FUSE CSI driver. Turn it on, or leave 'gcsFuseAddon' out.",
+      },
+    ],
+    [
+      dnsEndpoint,
+      {
+        condition: DNS_TRAFFIC,
+        problem: "takes no traffic on its DNS endpoint. Allow it there, or leave 'dnsEndpoint' out.",
+      },
+    ],
+    [
+      Boolean(securityGroup),
+      {
+        condition: `${GROUP} == ${JSON.stringify(securityGroup)}`,
+        problem: `does not know the groups of ${securityGroup}. Turn Google Groups for RBAC on with that group, or change 'securityGroup'.`,
+      },
+    ],
+  ];
+  return all.filter(([said]) => said).map(([, statement]) => statement);
+}
+
 /** A cluster that Terraform looks up by its name. */
 export class ExistingCluster extends GkeClusterBase {
   public readonly owned = false;
@@ -31,12 +101,10 @@ export class ExistingCluster extends GkeClusterBase {
   constructor(scope: Construct, id: string, options: GkeClusterOptions) {
     super(scope, id, options);
     const { clusterName, location, project, googleProvider } = options;
-    this.postconditions = [
-      {
-        condition: "${length(self.workload_identity_config) > 0}",
-        errorMessage: `The cluster ${clusterName} has no workload identity pool. Turn Workload Identity on, or name another cluster.`,
-      },
-    ];
+    this.postconditions = statements(options).map(({ condition, problem }) => ({
+      condition: `\${${condition}}`,
+      errorMessage: `The cluster ${clusterName} ${problem}`,
+    }));
     this.cluster = new PlainDataSource(
       this,
       "cluster",

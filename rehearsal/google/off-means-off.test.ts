@@ -75,6 +75,7 @@ const CLUSTER: Readonly<Record<string, Entry<GkeWorkloadIdentityClusterProps>>> 
   binaryAuthorization: { binaryAuthorization: true },
   nodeServiceAccountId: { nodeServiceAccountId: "other-nodes" },
   nodeServiceAccountEmail: { nodeServiceAccountEmail: account("nodes") },
+  artifactRegistryAccess: { artifactRegistryAccess: true },
   bootDiskKmsKey: { bootDiskKmsKey: KEY },
   deletionProtection: { because: "it protects the cluster that is changed here" },
   resourceLabels: { resourceLabels: { team: "research" } },
@@ -121,6 +122,7 @@ const BUCKET: Readonly<Record<string, Entry<RayBucketAccessProps>>> = {
   lifecycleRules: { lifecycleRules: [{ ageDays: 0 }, { ageDays: 30, prefixes: ["tmp/"] }] },
   kmsKeyName: { kmsKeyName: KEY },
   accessLogBucketName: { accessLogBucketName: "my-access-logs" },
+  createAccessLogGrant: { accessLogBucketName: "my-access-logs", createAccessLogGrant: true },
   labels: { labels: { team: "research" } },
   forceDestroy: { forceDestroy: true },
 };

@@ -8,6 +8,8 @@ import type { KubeRayChart } from "../tools/chart";
 import { RAY_VERSION } from "../tools/versions";
 import { expectClosed, startNeighbour } from "./auth-ports";
 
+const RAY_ADDON = { addonsConfig: { rayOperatorConfig: { enabled: true } } };
+
 /** An app of ours whose stacks are applied as they are, used, planned again and destroyed. */
 interface StackScenario extends Omit<Scenario, "run"> {
   readonly app: string;
@@ -145,7 +147,7 @@ const STACKS: readonly StackScenario[] = [
     ],
     site: {
       seed: {
-        clusters: [{ location: "us-west1", cluster: existingCluster("ray-shared") }],
+        clusters: [{ location: "us-west1", cluster: { ...existingCluster("ray-shared"), ...RAY_ADDON } }],
         buckets: [{ name: "my-datasets" }],
       },
     },

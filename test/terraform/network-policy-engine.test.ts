@@ -8,7 +8,7 @@ import { GoogleApis } from "../../rehearsal/google/server";
 import { terraformDiagnostics, terraformPlan, testWithPlugins } from "../support/terraform";
 
 /** The folder of a stack that looks a cluster up and depends on its network policies. */
-function synthesized(): string {
+function synthesized(autopilot: boolean): string {
   const outdir = mkdtempSync(join(tmpdir(), "synthesized-"));
   const app = new App({ outdir });
   const stack = new TerraformStack(app, "engine");
@@ -16,6 +16,7 @@ function synthesized(): string {
   const cluster = GkeWorkloadIdentityCluster.fromClusterName(stack, "cluster", {
     clusterName: "team",
     location: "us-east4",
+    autopilot,
   });
   cluster.requireNetworkPolicyEngine(cluster);
   app.synth();
@@ -23,7 +24,7 @@ function synthesized(): string {
 }
 
 /** The errors of a plan where the cluster was created so. */
-async function planErrors(settings: object): Promise<string[]> {
+async function planErrors(settings: { autopilot?: object; [field: string]: unknown }): Promise<string[]> {
   const cluster = {
     name: "team",
     initialNodeCount: 1,
@@ -37,7 +38,7 @@ async function planErrors(settings: object): Promise<string[]> {
     seed: { clusters: [{ location: "us-east4", cluster }] },
   });
   try {
-    const folder = synthesized();
+    const folder = synthesized(settings.autopilot !== undefined);
     expect(terraformDiagnostics(folder)).toEqual([]);
     return (await terraformPlan(folder, apis.terraformEnv())).errors;
   } finally {

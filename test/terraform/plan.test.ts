@@ -13,6 +13,7 @@ async function inProject(json: Configuration, run: (apis: GoogleApis) => Promise
       initialNodeCount: 1,
       workloadIdentityConfig: { workloadPool: `${cluster.project ?? "my-project-id"}.svc.id.goog` },
       networkConfig: { datapathProvider: "ADVANCED_DATAPATH" },
+      addonsConfig: { rayOperatorConfig: { enabled: true } },
     },
   }));
   const accounts = Object.values<any>(json.ephemeral?.google_service_account_access_token ?? {}).map(
