@@ -20,6 +20,7 @@ import {
   SIDECAR_WAY_OUT,
   WORKLOAD_POOL,
 } from "./private/gke-cluster-base";
+import { requireCidrBlock, requireMaintenanceWindow, requireResourceLabels } from "./private/google-formats";
 import { LONGEST_DISPLAY_NAME, fitName, fitText } from "./private/names";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
 import { isZone, requireNodeZones } from "./private/locations";
@@ -27,7 +28,6 @@ import { requireSharedNetwork } from "./private/networks";
 import { hasAccelerators, nodePoolConfig, temporaryNodes } from "./private/node-pools";
 import { requireNodePools } from "./private/node-pool-rules";
 import {
-  CIDR_BLOCK,
   KMS_KEY,
   SERVICE_ACCOUNT_EMAIL,
   SERVICE_ACCOUNT_ID,
@@ -170,8 +170,10 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       throw invalid(this, "artifactRegistryAccess", rule, true);
     }
     requireSharedNetwork(this, props);
+    requireResourceLabels(this, "resourceLabels", props.resourceLabels);
+    requireMaintenanceWindow(this, "maintenanceWindow", props.maintenanceWindow);
     props.authorizedNetworks?.forEach(({ cidrBlock }, index) =>
-      requireName(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock, CIDR_BLOCK),
+      requireCidrBlock(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock),
     );
     requireAtLeast(this, "timeoutMinutes", props.timeoutMinutes, 1);
     if (Token.isUnresolved(props.deletionProtection)) {

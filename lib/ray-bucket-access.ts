@@ -5,12 +5,16 @@ import { Construct } from "constructs";
 import { BucketMountOptions } from "./bucket-mount-options";
 import { BucketRole } from "./bucket-role";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { requireResourceLabels } from "./private/google-formats";
+import { warnUnlessKnown } from "./private/nearest";
 import { gcsFuseVolume, requireMountOptions } from "./private/gcs-fuse";
 import { regionOf } from "./private/locations";
 import { LONGEST_CONDITION_DESCRIPTION, fitText, pathInStack, shortHash } from "./private/names";
 import { terraformJson } from "./private/terraform-json";
 import {
   DNS_LABEL,
+  KMS_KEY,
+  ROLE,
   invalid,
   requireAtMostOne,
   requireBucketName,
@@ -147,6 +151,9 @@ export interface RayBucketAccessProps extends WorkloadIdentityOptions {
 /** In bytes of UTF-8. */
 const LONGEST_OBJECT_NAME = 1024;
 
+/** https://cloud.google.com/storage/docs/storage-classes */
+const STORAGE_CLASSES = ["STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"];
+
 /** Settings that only a bucket of ours has. */
 const NEW_BUCKET_ONLY = [
   "bucketLocation",
@@ -251,6 +258,7 @@ export class RayBucketAccess extends Construct {
    */
   public grant(identity: IWorkloadIdentity, roles: BucketRole[], options: BucketGrantOptions = {}): void {
     this.requirePrefix(options.objectPrefix);
+    roles.forEach(({ role }, index) => requireName(this, `roles[${index}]`, role, ROLE));
     if (roles.length > 0) this.grantees.add(identity);
     for (const role of roles) {
       // What the role allows on the bucket itself cannot hang on the name of an object.
@@ -376,6 +384,9 @@ export class RayBucketAccess extends Construct {
     if (props.identity !== undefined) {
       this.refuse(props, NEW_IDENTITY_ONLY, "with 'identity': it is for an identity that is made here");
     }
+    requireName(this, "kmsKeyName", props.kmsKeyName, KMS_KEY);
+    requireResourceLabels(this, "labels", props.labels);
+    warnUnlessKnown(this, "storageClass", props.storageClass, "storage class", STORAGE_CLASSES);
     const days = props.softDeleteRetentionDays;
     if (days !== undefined && days !== 0) requireInteger(this, "softDeleteRetentionDays", days, 7, 90);
     props.lifecycleRules?.forEach((rule, index) => this.requireLifecycleRule(rule, index, props.versioning));
@@ -397,6 +408,7 @@ export class RayBucketAccess extends Construct {
   ): void {
     const path = `lifecycleRules[${index}]`;
     requireInteger(this, `${path}.ageDays`, rule.ageDays, 0);
+    warnUnlessKnown(this, `${path}.storageClass`, rule.storageClass, "storage class", STORAGE_CLASSES);
     requireInteger(this, `${path}.newerVersions`, rule.newerVersions, 1);
     const prefixes = rule.prefixes?.length === 0 ? undefined : rule.prefixes;
     if (rule.ageDays === undefined && rule.newerVersions === undefined && prefixes === undefined) {

@@ -88,7 +88,7 @@ test("a node pool gives pods the metadata server, repairs and upgrades itself an
 
 test("a node pool can have GPUs, taints, labels, spot machines, zones and a TPU topology", () => {
   const gpu = poolOf({
-    machineType: "g2-standard-12",
+    machineType: "g2-standard-24",
     acceleratorType: "nvidia-l4",
     acceleratorCount: 2,
     spot: true,

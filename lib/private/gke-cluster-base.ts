@@ -5,7 +5,9 @@ import { Construct, IConstruct } from "constructs";
 import type { GkeNodePool } from "../gke-node-pool";
 import type { GkeClusterOptions, IGkeWorkloadIdentityCluster } from "../gke-cluster-options";
 import { googleClientConfig, googleProject } from "./client-config";
-import { isZone, regionOf } from "./locations";
+import { isZone, regionIn, regionOf } from "./locations";
+import { warnUnlessKnown } from "./nearest";
+import { REGIONS } from "./regions";
 import { uniqueName } from "./names";
 import { CLUSTER_NAME, LOCATION, PROJECT_ID, SECURITY_GROUP, invalid, requireName } from "./validation";
 
@@ -56,6 +58,7 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
     super(scope, id);
     requireName(this, "clusterName", props.clusterName, CLUSTER_NAME);
     requireName(this, "location", props.location, LOCATION);
+    warnUnlessKnown(this, "location", regionIn(props.location), "region", REGIONS);
     if (props.autopilot && isZone(props.location)) {
       const region = JSON.stringify(regionOf(props.location));
       throw invalid(

@@ -12,6 +12,11 @@ export function regionOf(location: string): string {
   return location.split("-").slice(0, 2).join("-");
 }
 
+/** The region of a location, unless Terraform alone knows it. */
+export function regionIn(location: string): string | undefined {
+  return Token.isUnresolved(location) ? undefined : regionOf(location);
+}
+
 /** @throws unless these are zones of the cluster's region; a list that Terraform knows later is taken as it is */
 export function requireNodeZones(
   scope: Construct,

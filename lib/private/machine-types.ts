@@ -39,6 +39,9 @@ const MACHINES: { [machineType: string]: NodeResources } = {
   ...machines("tpu7x-standard", { "4t": [224, 960] }),
 };
 
+/** Series of which only the names are known here. */
+const OTHER_SERIES = /^(a4x|c3-metal|f1|g1|h4d|m1|m2|m3|m4|n4d|x4|z3|custom)-/;
+
 /** Label that GKE puts on the nodes of a TPU machine series. */
 const TPU_ACCELERATORS: { [series: string]: string } = {
   ct3: "tpu-v3-device",
@@ -89,6 +92,20 @@ export function allocatable(machineType: string): NodeResources | undefined {
 export function tpuOf(machineType: string): { accelerator?: string; chips: number } | undefined {
   const [, name, chips] = /^([a-z0-9]+)-[a-z]+-(\d+)t$/.exec(machineType) ?? [];
   return chips === undefined ? undefined : { accelerator: TPU_ACCELERATORS[name], chips: Number(chips) };
+}
+
+/**
+ * Machine types that are known here, for comparison with one: of those whose names end with their CPUs, the ones of its size, and
+ * itself where its series is known.
+ */
+export function machineTypesLike(machineType: string): string[] {
+  const [, size = "8"] = /-(\d+)(?:-[a-z]+)?$/.exec(machineType) ?? [];
+  const sized = Object.keys(MEMORY_GIB_PER_CPU).map((family) => `${family}-${size}`);
+  const isKnown =
+    resourcesOf(machineType) !== undefined ||
+    OTHER_SERIES.test(machineType) ||
+    TPU_ACCELERATORS[machineType.split("-")[0]] !== undefined;
+  return [...sized, ...Object.keys(MACHINES), ...(isKnown ? [machineType] : [])];
 }
 
 /**

@@ -2,7 +2,9 @@ import { Token } from "cdktf";
 import { Construct } from "constructs";
 import type { GkeNodePool } from "../gke-node-pool";
 import { chipsOfTopology } from "./accelerators";
+import { requireNodeLabelKey, requireNodeLabels } from "./google-formats";
 import { requireNodeZones } from "./locations";
+import { requireMachine } from "./machine-rules";
 import { tpuOf } from "./machine-types";
 import { CLUSTER_NAME, invalid, requireAtLeast, requireInteger, requireName } from "./validation";
 
@@ -50,6 +52,9 @@ function requireNodePool(scope: Construct, path: string, pool: GkeNodePool, loca
       throw invalid(scope, `${path}.${property}`, "not be given without 'acceleratorType'", pool[property]);
     }
   }
+  requireMachine(scope, path, pool);
+  requireNodeLabels(scope, `${path}.labels`, pool.labels);
+  pool.taints?.forEach(({ key }, at) => requireNodeLabelKey(scope, `${path}.taints[${at}].key`, key));
   requireSlice(scope, path, pool);
   requireNodeZones(scope, `${path}.zones`, pool.zones, location);
 }

@@ -70,9 +70,17 @@ export const SECURITY_GROUP: NamingRule = {
 
 /** https://cloud.google.com/kubernetes-engine/docs/how-to/authorized-networks */
 export const CIDR_BLOCK: NamingRule = {
-  pattern: /^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$|^[0-9a-f:]+\/\d{1,3}$/,
-  maxLength: 49,
+  pattern: /^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/,
+  maxLength: 18,
   description: 'an address range such as "203.0.113.0/24"',
+};
+
+/** https://cloud.google.com/iam/docs/roles-overview */
+export const ROLE: NamingRule = {
+  pattern: /^(roles|projects\/[^/\s]+\/roles|organizations\/\d+\/roles)\/[A-Za-z0-9_.]+$/,
+  maxLength: 200,
+  description:
+    'the name of a role, such as "roles/storage.objectAdmin" or "projects/my-project/roles/myRole"',
 };
 
 /** https://cloud.google.com/kms/docs/getting-resource-ids */

@@ -241,7 +241,8 @@ class Project {
     };
     const { clusters } = await get(`v1/projects/${PROJECT}/locations/-/clusters`);
     const buckets = await get(`storage/v1/b?project=${PROJECT}`);
-    const policies = Object.fromEntries([...this.apis.policies.entries()].sort());
+    const granted = this.apis.policies.entries().filter(([, { bindings }]) => bindings.length > 0);
+    const policies = Object.fromEntries(granted.sort());
     const names = Object.values(this.apis.snapshot()).map((things) => [...things].sort());
     return stable({ clusters, buckets, policies, names });
   }
