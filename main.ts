@@ -1,10 +1,43 @@
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { App, CloudBackend, NamedCloudWorkspace } from "cdktf";
+import { nearest } from "./lib/private/nearest";
 import { RayPlatformStack } from "./lib/ray-platform-stack";
+
+/** Variables of Ray's own clients, which a shell may have as well. */
+const OF_RAY =
+  /^RAY_(ADDRESS|API_SERVER_ADDRESS|JOB_HEADERS|AUTH_MODE|AUTH_TOKEN|AUTH_TOKEN_PATH|TMPDIR|RUNTIME_ENV_\w+|DEDUP_LOGS|LOG_\w+|\w+_LOG_LEVEL)$/;
+
+const settings = new Set<string>();
 
 /** An environment variable that is set to something. */
 function setting(name: string): string | undefined {
+  settings.add(name);
   return process.env[name] || undefined;
+}
+
+/** An environment variable that is a whole number. */
+function count(name: string): number | undefined {
+  const value = setting(name);
+  if (value === undefined) return undefined;
+  if (!/^\d+$/.test(value)) throw new Error(`${name} must be a whole number, got "${value}"`);
+  return Number(value);
+}
+
+/** An environment variable that is a list, with commas between. */
+function list(name: string): string[] | undefined {
+  return setting(name)
+    ?.split(",")
+    .map((item) => item.trim());
+}
+
+/** A mistyped setting would otherwise do nothing. */
+function refuseUnknownSettings(): void {
+  for (const name of Object.keys(process.env).sort()) {
+    if (!name.startsWith("RAY_") || settings.has(name) || OF_RAY.test(name)) continue;
+    throw new Error(
+      `${name} is no setting: the nearest is ${nearest(name, [...settings])}. Rename it, or unset it`,
+    );
+  }
 }
 
 /** An environment variable that says yes or no. */
@@ -24,6 +57,17 @@ const stack = new RayPlatformStack(app, "ray-platform", {
   location,
   clusterName: setting("RAY_GKE_CLUSTER_NAME"),
   autopilot: flag("RAY_AUTOPILOT"),
+  machineType: setting("RAY_MACHINE_TYPE"),
+  minNodeCount: count("RAY_MIN_NODES"),
+  maxNodeCount: count("RAY_MAX_NODES"),
+  network: setting("RAY_NETWORK"),
+  subnetwork: setting("RAY_SUBNETWORK"),
+  podsRangeName: setting("RAY_PODS_RANGE"),
+  servicesRangeName: setting("RAY_SERVICES_RANGE"),
+  privateNodes: flag("RAY_PRIVATE_NODES"),
+  artifactRegistryAccess: flag("RAY_ARTIFACT_REGISTRY_ACCESS"),
+  authorizedNetworks: list("RAY_AUTHORIZED_NETWORKS")?.map((cidrBlock) => ({ cidrBlock })),
+  dnsEndpoint: flag("RAY_DNS_ENDPOINT"),
   nodeServiceAccountId: setting("RAY_NODE_SERVICE_ACCOUNT_ID"),
   bucketName: setting("RAY_BUCKET_NAME"),
   namespace: setting("RAY_NAMESPACE"),
@@ -52,4 +96,5 @@ if (organization && workspace) {
     "RAY_TERRAFORM_CLOUD_ORGANIZATION and RAY_TERRAFORM_CLOUD_WORKSPACE must be given together",
   );
 }
+refuseUnknownSettings();
 app.synth();

@@ -1,9 +1,10 @@
 import { TerraformOutput, TerraformStack } from "cdktf";
 import { Construct } from "constructs";
 import { GkeNodePool } from "./gke-node-pool";
-import { GkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { GkeAuthorizedNetwork, GkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { KubeRayOperator } from "./kuberay-operator";
 import { googleProject } from "./private/client-config";
+import { invalid } from "./private/validation";
 import { RayAuthProxy } from "./ray-auth-proxy";
 import { RayBucketAccess } from "./ray-bucket-access";
 import { RayCluster } from "./ray-cluster";
@@ -32,8 +33,48 @@ export interface RayPlatformStackProps {
    * @default - "<clusterName>-<location>-nodes", shortened to 30 characters where needed
    */
   readonly nodeServiceAccountId?: string;
-  /** @default - one pool "ray" of e2-standard-8 machines: one at first, then 0 to 1; none with Autopilot */
+  /** @default - one pool "ray" of `machineType`, one node at first; none with Autopilot */
   readonly nodePools?: GkeNodePool[];
+  /**
+   * Machine type of the pool "ray"; not with `nodePools`.
+   * @default e2-standard-8
+   */
+  readonly machineType?: string;
+  /**
+   * Fewest nodes in each zone of the pool "ray"; not with `nodePools`.
+   * @default 0
+   */
+  readonly minNodeCount?: number;
+  /**
+   * Most nodes in each zone of the pool "ray"; not with `nodePools`.
+   * @default 1
+   */
+  readonly maxNodeCount?: number;
+  /** @default - the network "default" of the project */
+  readonly network?: string;
+  /** @default - the network's subnetwork in the cluster's region */
+  readonly subnetwork?: string;
+  /** @default - GKE makes one */
+  readonly podsRangeName?: string;
+  /** @default - GKE makes one */
+  readonly servicesRangeName?: string;
+  /**
+   * Nodes without public addresses. They then need Cloud NAT, or images from Artifact Registry, to start anything.
+   * @default false
+   */
+  readonly privateNodes?: boolean;
+  /**
+   * Let the nodes read the images in all Artifact Registry repositories of the project.
+   * @default false
+   */
+  readonly artifactRegistryAccess?: boolean;
+  /** @default - the control plane's public address answers everybody (who has no credentials is refused) */
+  readonly authorizedNetworks?: GkeAuthorizedNetwork[];
+  /**
+   * Reach the API server by its DNS endpoint. Tokens of Kubernetes service accounts are refused on it.
+   * @default false
+   */
+  readonly dnsEndpoint?: boolean;
   /** @default - "<project id>-ray" */
   readonly bucketName?: string;
   /**
@@ -117,12 +158,21 @@ export class RayPlatformStack extends TerraformStack {
 
   constructor(scope: Construct, id: string, props: RayPlatformStackProps = {}) {
     super(scope, id);
+    this.requirePoolProps(props);
     this.cluster = new GkeWorkloadIdentityCluster(this, "cluster", {
       clusterName: props.clusterName ?? "cloud-bucket-cluster",
       location: props.location ?? (props.autopilot ? "us-west1" : "us-west1-b"),
       project: props.project,
       autopilot: props.autopilot,
-      nodePools: props.nodePools ?? (props.autopilot ? undefined : [DEFAULT_NODE_POOL]),
+      nodePools: props.nodePools ?? (props.autopilot ? undefined : [nodePool(props)]),
+      network: props.network,
+      subnetwork: props.subnetwork,
+      podsRangeName: props.podsRangeName,
+      servicesRangeName: props.servicesRangeName,
+      privateNodes: props.privateNodes,
+      artifactRegistryAccess: props.artifactRegistryAccess,
+      authorizedNetworks: props.authorizedNetworks,
+      dnsEndpoint: props.dnsEndpoint,
       nodeServiceAccountId: props.nodeServiceAccountId,
       rayOperatorAddon: true,
       gcsFuseAddon: props.bucketMountPath !== undefined,
@@ -167,6 +217,16 @@ export class RayPlatformStack extends TerraformStack {
       });
     }
     this.createOutputs();
+  }
+
+  private requirePoolProps(props: RayPlatformStackProps): void {
+    const others = { nodePools: props.nodePools, autopilot: props.autopilot || undefined };
+    const [other] = Object.keys(others).filter((name) => others[name as keyof typeof others] !== undefined);
+    if (other === undefined) return;
+    for (const property of ["machineType", "minNodeCount", "maxNodeCount"] as const) {
+      if (props[property] === undefined) continue;
+      throw invalid(this, property, `not be given together with '${other}'`, props[property]);
+    }
   }
 
   private createOutputs(): void {
@@ -218,13 +278,15 @@ export class RayPlatformStack extends TerraformStack {
   }
 }
 
-const DEFAULT_NODE_POOL: GkeNodePool = {
-  name: "ray",
-  machineType: "e2-standard-8",
-  initialNodeCount: 1,
-  minNodeCount: 0,
-  maxNodeCount: 1,
-};
+function nodePool({ machineType, minNodeCount = 0, maxNodeCount = 1 }: RayPlatformStackProps): GkeNodePool {
+  return {
+    name: "ray",
+    machineType: machineType ?? "e2-standard-8",
+    initialNodeCount: Math.max(1, minNodeCount),
+    minNodeCount,
+    maxNodeCount,
+  };
+}
 
 const DEFAULT_WORKER_GROUP: RayWorkerGroup = {
   groupName: "cpu",

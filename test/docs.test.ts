@@ -19,7 +19,7 @@ test("the picture of the graph is that of the default stack", () => {
 });
 
 test("the README has a row for each setting of main.ts, and main.ts reads each of the README's", () => {
-  const settings = [...read("main.ts").matchAll(/\b(?:setting|flag)\("(RAY_\w+)"\)/g)].map(
+  const settings = [...read("main.ts").matchAll(/\b(?:setting|flag|count|list)\("(RAY_\w+)"\)/g)].map(
     ([, name]) => name,
   );
   const rows = [...read("README.md").matchAll(/^\| `(RAY_\w+)` +\|/gm)].map(([, name]) => name);
