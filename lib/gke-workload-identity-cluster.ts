@@ -20,6 +20,7 @@ import {
   SIDECAR_WAY_OUT,
   WORKLOAD_POOL,
 } from "./private/gke-cluster-base";
+import { claim, clusterKey, projectKey } from "./private/claims";
 import { requireCidrBlock, requireMaintenanceWindow, requireResourceLabels } from "./private/google-formats";
 import { LONGEST_DISPLAY_NAME, fitName, fitText } from "./private/names";
 import { PlainAttributes, PlainResource } from "./private/plain-elements";
@@ -89,6 +90,12 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     this.nodePools = [...(props.nodePools ?? [])];
     this.otherNodePools = props.otherNodePools ?? this.autopilot;
 
+    claim(this, {
+      property: "clusterName",
+      name: props.clusterName,
+      what: `cluster ${projectKey(props.project, props.googleProvider)} ${clusterKey(this)}`,
+      advice: "share that cluster",
+    });
     if (props.enableApis) this.enableApis(props);
     const nodeRights: ITerraformDependable[] = [];
     this.nodeServiceAccountEmail =
@@ -207,8 +214,16 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     props: GkeWorkloadIdentityClusterProps,
     nodeRights: ITerraformDependable[],
   ): string {
+    const accountId =
+      props.nodeServiceAccountId ?? fitName(`${props.clusterName}-${props.location}-nodes`, 30);
+    claim(this, {
+      property: "nodeServiceAccountId",
+      name: accountId,
+      what: `Google service account ${projectKey(props.project, props.googleProvider)} ${accountId}`,
+      advice: "give another id, or its email as 'nodeServiceAccountEmail'",
+    });
     const account = new ServiceAccount(this, "node-service-account", {
-      accountId: props.nodeServiceAccountId ?? fitName(`${props.clusterName}-${props.location}-nodes`, 30),
+      accountId,
       displayName: fitText(`Nodes of the GKE cluster ${props.clusterName}`, LONGEST_DISPLAY_NAME),
       project: props.project,
       dependsOn: this.apiDependencies("iam"),

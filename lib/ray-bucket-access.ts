@@ -7,6 +7,7 @@ import { BucketRole } from "./bucket-role";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import { requireResourceLabels } from "./private/google-formats";
 import { warnUnlessKnown } from "./private/nearest";
+import { claim } from "./private/claims";
 import { gcsFuseVolume, requireMountOptions } from "./private/gcs-fuse";
 import { regionOf } from "./private/locations";
 import { LONGEST_CONDITION_DESCRIPTION, fitText, pathInStack, shortHash } from "./private/names";
@@ -340,6 +341,13 @@ export class RayBucketAccess extends Construct {
   }
 
   private createBucket(props: RayBucketAccessProps): StorageBucket {
+    claim(this, {
+      property: "bucketName",
+      name: props.bucketName,
+      what: `bucket ${props.bucketName}`,
+      advice:
+        "grant more identities access by 'grantRead' and 'grantReadWrite', or set 'createBucket' to false",
+    });
     if (props.createAccessLogGrant) {
       new StorageBucketIamMember(this, "access-log-writer", {
         bucket: props.accessLogBucketName!,

@@ -5,6 +5,7 @@ import type { BucketMountOptions } from "./bucket-mount-options";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
 import type { IKubeRayOperator } from "./kuberay-operator";
 import { headTolerations } from "./private/accelerators";
+import { claim, clusterKey } from "./private/claims";
 import { BucketMounts } from "./private/gcs-fuse";
 import { ImportedRayCluster } from "./private/imported-ray-cluster";
 import { requireRoom } from "./private/node-fit";
@@ -271,6 +272,7 @@ export class RayCluster extends Construct implements IRayCluster {
       property: props.identity ? "identity" : "namespace",
       provider: () => this.cluster.kubernetesProvider,
     });
+    this.claimNames(props, identity);
     this.headServiceAccountName = identity.serviceAccountName;
     this.workerServiceAccountName = workerIdentity.serviceAccountName;
     this.namespaceDependencies = identity.namespaceDependencies;
@@ -451,6 +453,22 @@ export class RayCluster extends Construct implements IRayCluster {
     const wanted = props.upgradeStrategy;
     const known = isAtLeast(this.kuberayVersion, "1.6.0");
     return wanted === undefined ? known : wanted === RayClusterUpgradeStrategy.RECREATE;
+  }
+
+  private claimNames(props: RayClusterProps, { namespace, serviceAccountName }: PodAccount): void {
+    claim(this, {
+      property: "rayClusterName",
+      name: props.rayClusterName,
+      what: `RayCluster ${clusterKey(this.cluster)} ${namespace}/${props.rayClusterName}`,
+      advice: "give another name or namespace",
+    });
+    if (props.identity !== undefined) return;
+    claim(this, {
+      property: "serviceAccountName",
+      name: serviceAccountName,
+      what: `Kubernetes service account ${clusterKey(this.cluster)} ${namespace}/${serviceAccountName}`,
+      advice: "give another name, or share an identity ('identity')",
+    });
   }
 
   private createPlainAccount(props: RayClusterProps): PodAccount {

@@ -6,6 +6,7 @@ import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account
 import { ITerraformDependable } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import { claim, clusterKey, projectKey } from "./private/claims";
 import { LONGEST_DISPLAY_NAME, fitText } from "./private/names";
 import { refuseStandardOfExisting, useNamespace } from "./private/namespaces";
 import {
@@ -152,6 +153,12 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
   }
 
   private createGoogleServiceAccount(accountId: string): ServiceAccount {
+    claim(this, {
+      property: "googleServiceAccountId",
+      name: accountId,
+      what: `Google service account ${projectKey(this.cluster.project, this.cluster.googleProvider)} ${accountId}`,
+      advice: "share that identity ('identity'), or give the account's 'googleServiceAccountEmail'",
+    });
     return new ServiceAccount(this, "google-service-account", {
       accountId,
       displayName: fitText(
@@ -199,6 +206,12 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
       ? { "iam.gke.io/gcp-service-account": this.googleServiceAccountEmail }
       : undefined;
     if (props.createServiceAccount ?? true) {
+      claim(this, {
+        property: "serviceAccountName",
+        name: this.serviceAccountName,
+        what: `Kubernetes service account ${clusterKey(this.cluster)} ${this.namespace}/${this.serviceAccountName}`,
+        advice: "share that identity ('identity'), or set 'createServiceAccount' to false",
+      });
       const account = new ServiceAccountV1(this, "service-account", {
         metadata: { ...metadata, annotations },
         automountServiceAccountToken: props.automountServiceAccountToken ?? true,
