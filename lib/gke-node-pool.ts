@@ -74,6 +74,37 @@ export interface GkeNodePool {
    */
   readonly spot?: boolean;
   /**
+   * Image streaming: containers start before their images are there as a whole. The images must be in Artifact Registry. Taken out
+   * again, it stays, because google 6.50 leaves it so: `false` turns it off.
+   * https://cloud.google.com/kubernetes-engine/docs/how-to/image-streaming
+   * @default - off
+   */
+  readonly imageStreaming?: boolean;
+  /**
+   * Local SSDs of each node, for the ephemeral storage of pods. Another number replaces the pool.
+   * https://cloud.google.com/kubernetes-engine/docs/how-to/persistent-volumes/local-ssd
+   * @default - those that the machine type comes with
+   */
+  readonly localSsdCount?: number;
+  /**
+   * Name of a reservation of Compute Engine that the nodes are taken from, and from nowhere else. Not with `spot` or `flexStart`.
+   * Another one replaces the pool.
+   * @default - none, unless one matches by itself
+   */
+  readonly reservationName?: string;
+  /**
+   * How long a node runs at the most, in seconds; then it is deleted. Another time replaces the pool.
+   * @default - without end, or 7 days with `flexStart`
+   */
+  readonly maxRunDurationSeconds?: number;
+  /**
+   * Flex-start: nodes come when there are some, at a lower price, and run for `maxRunDurationSeconds`. The pool starts empty, and GKE
+   * repairs none of its nodes. A change replaces the pool.
+   * https://cloud.google.com/kubernetes-engine/docs/concepts/dws
+   * @default false
+   */
+  readonly flexStart?: boolean;
+  /**
    * GPU type, for example `nvidia-l4`.
    * @default - no GPU
    */

@@ -114,6 +114,38 @@ test("a TPU slice of several hosts is placed compactly, and one of tpu7x by a po
   expect(byPolicy.placement_policy).toEqual({ type: "", policy_name: "slices", tpu_topology: "2x2x2" });
 });
 
+test("nodes can come from a reservation, for a time, when there are some, with local disks and streamed images", () => {
+  const configOf = (pool: Partial<GkeNodePool>) =>
+    clusterWith({ nodePools: [{ ...cpu, ...pool }] }).template.resource("google_container_node_pool");
+
+  expect(configOf({}).node_config).not.toHaveProperty("gcfs_config");
+  expect(configOf({ imageStreaming: false }).node_config.gcfs_config).toEqual({ enabled: false });
+  expect(
+    configOf({
+      imageStreaming: true,
+      localSsdCount: 2,
+      reservationName: "mine",
+      maxRunDurationSeconds: 3600,
+    }).node_config,
+  ).toMatchObject({
+    gcfs_config: { enabled: true },
+    ephemeral_storage_local_ssd_config: { local_ssd_count: 2 },
+    max_run_duration: "3600s",
+    reservation_affinity: {
+      consume_reservation_type: "SPECIFIC_RESERVATION",
+      key: "compute.googleapis.com/reservation-name",
+      values: ["mine"],
+    },
+  });
+  const flexStart = configOf({ flexStart: true });
+  expect(flexStart.management).toEqual({ auto_repair: false, auto_upgrade: true });
+  expect(flexStart.node_config).toMatchObject({
+    flex_start: true,
+    max_run_duration: "604800s",
+    reservation_affinity: { consume_reservation_type: "NO_RESERVATION" },
+  });
+});
+
 test("lists and zones that Terraform alone knows are taken as they are", () => {
   const stack = emptyStack();
   const variable = new TerraformVariable(stack, "zones", { type: "list(string)" });
@@ -181,6 +213,31 @@ test.each<[string, Partial<GkeWorkloadIdentityClusterProps>, string]>([
     "a placement policy without a slice",
     { nodePools: [{ ...cpu, placementPolicyName: "slices" }] },
     `'nodePools[0].placementPolicyName' must not be given without 'tpuTopology', got "slices"`,
+  ],
+  [
+    "spot and flex-start at once",
+    { nodePools: [{ ...cpu, spot: true, flexStart: true }] },
+    "'nodePools[0].flexStart' must not be given together with 'spot', got true",
+  ],
+  [
+    "spot nodes of a reservation",
+    { nodePools: [{ ...cpu, spot: true, reservationName: "mine" }] },
+    `'nodePools[0].reservationName' must not be given together with 'spot', got "mine"`,
+  ],
+  [
+    "a flex-start pool that does not start empty",
+    { nodePools: [{ ...cpu, flexStart: true, initialNodeCount: 1 }] },
+    "'nodePools[0].initialNodeCount' must be 0 with 'flexStart', whose pools start empty, got 1",
+  ],
+  [
+    "flex-start for longer than a week",
+    { nodePools: [{ ...cpu, flexStart: true, maxRunDurationSeconds: 700_000 }] },
+    "'nodePools[0].maxRunDurationSeconds' must be a whole number between 600 and 604800, got 700000",
+  ],
+  [
+    "half a local disk",
+    { nodePools: [{ ...cpu, localSsdCount: 0.5 }] },
+    "'nodePools[0].localSsdCount' must be a whole number of at least 0, got 0.5",
   ],
   [
     "a zone of a pool in another region",

@@ -6,6 +6,7 @@ import { requireNodeLabelKey, requireNodeLabels } from "./google-formats";
 import { requireNodeZones } from "./locations";
 import { requireMachine } from "./machine-rules";
 import { tpuOf } from "./machine-types";
+import { LONGEST_FLEX_START_SECONDS } from "./node-pools";
 import { CLUSTER_NAME, invalid, requireAtLeast, requireInteger, requireName } from "./validation";
 
 /** The checks of node pools that Terraform would only report in mid-apply, if at all. */
@@ -53,10 +54,33 @@ function requireNodePool(scope: Construct, path: string, pool: GkeNodePool, loca
     }
   }
   requireMachine(scope, path, pool);
+  requireProvisioning(scope, path, pool);
   requireNodeLabels(scope, `${path}.labels`, pool.labels);
   pool.taints?.forEach(({ key }, at) => requireNodeLabelKey(scope, `${path}.taints[${at}].key`, key));
   requireSlice(scope, path, pool);
   requireNodeZones(scope, `${path}.zones`, pool.zones, location);
+}
+
+/** @throws if nodes were to come in two ways that Google offers only apart */
+function requireProvisioning(scope: Construct, path: string, pool: GkeNodePool): void {
+  const { flexStart, maxRunDurationSeconds } = pool;
+  requireInteger(scope, `${path}.localSsdCount`, pool.localSsdCount, 0);
+  const longest = flexStart ? LONGEST_FLEX_START_SECONDS : undefined;
+  requireInteger(scope, `${path}.maxRunDurationSeconds`, maxRunDurationSeconds, 600, longest);
+  requireAtMostOneWay(scope, path, pool);
+  if (!flexStart) return;
+  for (const property of ["minNodeCount", "initialNodeCount"] as const) {
+    const count = pool[property] ?? 0;
+    if (count === 0 || Token.isUnresolved(count)) continue;
+    throw invalid(scope, `${path}.${property}`, "be 0 with 'flexStart', whose pools start empty", count);
+  }
+}
+
+function requireAtMostOneWay(scope: Construct, path: string, pool: GkeNodePool): void {
+  const ways = { spot: pool.spot, flexStart: pool.flexStart, reservationName: pool.reservationName };
+  const [first, second] = Object.entries(ways).filter(([, given]) => given);
+  if (second === undefined) return;
+  throw invalid(scope, `${path}.${second[0]}`, `not be given together with '${first[0]}'`, second[1]);
 }
 
 /**

@@ -7,6 +7,9 @@ import { defaultDiskType, isAcceleratorMachine } from "./machine-types";
 /** https://cloud.google.com/kubernetes-engine/docs/how-to/custom-boot-disks */
 const SMALLEST_DISK_GB = 10;
 
+/** 7 days, which is also the default. */
+export const LONGEST_FLEX_START_SECONDS = 7 * 24 * 3600;
+
 const OWN_LABEL = { "managed-by": "cdktf-gke-ray" };
 
 /** Keeps pods off spot nodes that do not say that they may be taken away. GKE puts none there by itself. */
@@ -26,6 +29,22 @@ export function hasAccelerators({ acceleratorType, machineType }: GkeNodePool): 
 /** The user's, and one of ours: google 6.50 cannot take the last label away. */
 export function labelsOfPool({ labels = {} }: GkeNodePool): { [name: string]: string } {
   return Token.isUnresolved(labels) ? Fn.merge([OWN_LABEL, labels]) : { ...OWN_LABEL, ...labels };
+}
+
+function maxRunDuration({ flexStart, maxRunDurationSeconds }: GkeNodePool): string | undefined {
+  const seconds = maxRunDurationSeconds ?? (flexStart ? LONGEST_FLEX_START_SECONDS : undefined);
+  return seconds === undefined ? undefined : `${seconds}s`;
+}
+
+/** Flex-start nodes are of no reservation, which must be said. */
+function reservationAffinity({ flexStart, reservationName }: GkeNodePool) {
+  if (flexStart) return { consumeReservationType: "NO_RESERVATION" };
+  if (reservationName === undefined) return undefined;
+  return {
+    consumeReservationType: "SPECIFIC_RESERVATION",
+    key: "compute.googleapis.com/reservation-name",
+    values: [reservationName],
+  };
 }
 
 /** By a count of 0 the provider knows that GPUs are taken away; machines that come with GPUs cannot be without. */
@@ -70,7 +89,8 @@ export function nodePoolConfig(
     name: pool.name,
     initialNodeCount: pool.initialNodeCount ?? minNodeCount,
     autoscaling: { minNodeCount, maxNodeCount: pool.maxNodeCount },
-    management: { autoRepair: true, autoUpgrade: true },
+    // https://cloud.google.com/kubernetes-engine/docs/how-to/dws-flex-start-training
+    management: { autoRepair: !pool.flexStart, autoUpgrade: true },
     placementPolicy: pool.tpuTopology
       ? {
           type: pool.placementPolicyName === undefined ? "COMPACT" : "",
@@ -85,6 +105,12 @@ export function nodePoolConfig(
       labels: labelsOfPool(pool),
       taint: taints.length > 0 ? taints.map(({ key, value, effect }) => ({ key, value, effect })) : undefined,
       spot: pool.spot ?? false,
+      flexStart: pool.flexStart || undefined,
+      maxRunDuration: maxRunDuration(pool),
+      // Not written unless it is given: the nodes of a pool that was applied before would be made anew for nothing.
+      gcfsConfig: pool.imageStreaming === undefined ? undefined : { enabled: pool.imageStreaming },
+      ephemeralStorageLocalSsdConfig: pool.localSsdCount ? { localSsdCount: pool.localSsdCount } : undefined,
+      reservationAffinity: reservationAffinity(pool),
       bootDiskKmsKey,
       ...nodesOf(serviceAccount),
       guestAccelerator: pool.acceleratorType

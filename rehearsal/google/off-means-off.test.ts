@@ -92,6 +92,11 @@ const POOL: Readonly<Record<string, Entry<GkeNodePool>>> = {
   labels: { labels: { team: "research" } },
   taints: { taints: [{ key: "team", value: "research", effect: GkeTaintEffect.NO_SCHEDULE }] },
   spot: { spot: true },
+  imageStreaming: noWayBack,
+  localSsdCount: { localSsdCount: 1 },
+  reservationName: { reservationName: "my-reservation" },
+  maxRunDurationSeconds: { maxRunDurationSeconds: 86_400 },
+  flexStart: { flexStart: true },
   acceleratorType: { acceleratorType: "nvidia-tesla-t4" },
   acceleratorCount: { acceleratorType: "nvidia-tesla-t4", acceleratorCount: 2 },
   gpuDriverVersion: {
