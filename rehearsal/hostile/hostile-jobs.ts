@@ -92,7 +92,7 @@ export interface HostileStackOptions {
 }
 
 /** A Ray cluster with a worker and an autoscaler, its bucket, and another tenant with the like. */
-export function synthesizeHostile({ weak = false }: HostileStackOptions = {}): string {
+function synthesizeHostile({ weak = false }: HostileStackOptions = {}): string {
   const stack = new AuthStack();
   const own = new RayBucketAccess(stack.stack, "own-bucket", {
     cluster: stack.cluster,
