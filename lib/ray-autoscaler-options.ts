@@ -21,7 +21,7 @@ export enum RayUpscalingMode {
  */
 export interface RayAutoscalerOptions {
   /**
-   * Needs KubeRay 1.4 or newer.
+   * Which of Ray's autoscalers runs. V2 needs KubeRay 1.4 or newer, and any other needs nothing.
    * @default - Ray's: V2 from Ray 2.47 on
    */
   readonly version?: RayAutoscalerVersion;

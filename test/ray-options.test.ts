@@ -44,6 +44,25 @@ describe("the autoscaler", () => {
     });
   });
 
+  test("is the first one by the head's environment, which KubeRay has no field for", () => {
+    const spec = specOf({ workerGroups, autoscalerOptions: { version: RayAutoscalerVersion.V1 } });
+    const [head] = spec.headGroupSpec.template.spec.containers;
+    const [worker] = spec.workerGroupSpecs[0].template.spec.containers;
+
+    expect(spec.autoscalerOptions).not.toHaveProperty("version");
+    expect(head.env).toContainEqual({ name: "RAY_enable_autoscaler_v2", value: "0" });
+    expect(worker.env.map(({ name }: { name: string }) => name)).not.toContain("RAY_enable_autoscaler_v2");
+  });
+
+  test.each([RayAutoscalerVersion.V1, RayAutoscalerVersion.V2])("has %s chosen in one place", (version) => {
+    const { stack, ray } = rayCluster({ workerGroups, autoscalerOptions: { version } }, "1.6.2");
+    ray.head.addEnv("RAY_enable_autoscaler_v2", "1");
+
+    expect(() => Testing.synth(stack)).toThrow(
+      `'head.env.RAY_enable_autoscaler_v2' must be left to 'autoscalerOptions.version' (${version}), got "1"`,
+    );
+  });
+
   test("keeps the operator's resources unless told otherwise, and both where one is", () => {
     const resourcesOf = (autoscalerOptions = {}) =>
       specOf({ workerGroups, autoscalerOptions }).autoscalerOptions.resources?.limits;
@@ -73,7 +92,7 @@ describe("the autoscaler", () => {
   test.each<[string, Partial<RayClusterProps>, string | undefined, string]>([
     [
       "a version, with an operator of unknown version",
-      { workerGroups, autoscalerOptions: { version: RayAutoscalerVersion.V1 } },
+      { workerGroups, autoscalerOptions: { version: RayAutoscalerVersion.V2 } },
       undefined,
       "'autoscalerOptions.version' must not be given with an operator whose KubeRay version is not known: it needs 1.4.0 (state 'kuberayVersion' at stack/operator if it has that)",
     ],

@@ -5,7 +5,7 @@ import type { RayGcsFaultToleranceOptions } from "../ray-gcs-fault-tolerance-opt
 import type { RayGroup, RayWorkerGroup } from "../ray-groups";
 import type { RayPods } from "../ray-pods";
 import { headNeeds, hostsOfReplica, nodeNeeds } from "./accelerators";
-import { autoscalerOptionsOf, gcsFaultToleranceOptionsOf } from "./ray-options";
+import { autoscalerEnvOf, autoscalerOptionsOf, gcsFaultToleranceOptionsOf } from "./ray-options";
 import { tokenMount, tokenVolume } from "./service-account-token";
 import { authMode, compact, podTemplate, startParams } from "./ray-pod-template";
 
@@ -95,6 +95,7 @@ function headGroupSpec(input: RayManifestInput) {
       containerName: "ray-head",
       serviceAccountName: input.headServiceAccountName,
       ports: HEAD_PORTS,
+      env: autoscalerEnvOf(input.scope, input.autoscalerOptions, { ...head.env, ...headPods.env }),
       ...(input.enableInTreeAutoscaling && {
         terminationGracePeriodSeconds: HEAD_GRACE_SECONDS,
         // In the container of the autoscaler alone, which jobs cannot enter.

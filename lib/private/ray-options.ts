@@ -1,6 +1,6 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
-import type { RayAutoscalerOptions } from "../ray-autoscaler-options";
+import { RayAutoscalerOptions, RayAutoscalerVersion } from "../ray-autoscaler-options";
 import type { RayClusterProps } from "../ray-cluster";
 import type { RayGcsFaultToleranceOptions, RaySecretKey } from "../ray-gcs-fault-tolerance-options";
 import type { NodeResources } from "./machine-types";
@@ -16,6 +16,14 @@ const AUTOSCALER: NodeResources = { cpu: 0.5, memoryGiB: 0.5 };
 const REDIS_VARIABLES = ["RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD"];
 const REDIS_PARAMETERS = ["redis-username", "redis-password"];
 
+/**
+ * What the head tells Ray of the autoscaler's version. KubeRay knows only the second one by its field, and refuses the field
+ * beside this variable; without it Ray's head chooses, and takes the second one from Ray 2.47 on.
+ *
+ * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/util.go (IsAutoscalingV2Enabled)
+ */
+const AUTOSCALER_VARIABLE = "RAY_enable_autoscaler_v2";
+
 /** CPUs and memory of the autoscaler's container. */
 export function autoscalerResources(options: RayAutoscalerOptions = {}): NodeResources {
   return { cpu: options.cpu ?? AUTOSCALER.cpu, memoryGiB: options.memoryGiB ?? AUTOSCALER.memoryGiB };
@@ -28,13 +36,31 @@ export function autoscalerOptionsOf(options: RayAutoscalerOptions = {}): { [fiel
   const resources = { cpu: cpuQuantity(cpu), memory: memoryQuantity(memoryGiB) };
   const own = options.cpu !== undefined || options.memoryGiB !== undefined;
   return {
-    version,
+    version: version === RayAutoscalerVersion.V1 ? undefined : version,
     idleTimeoutSeconds,
     upscalingMode,
     resources: own ? { requests: resources, limits: resources } : undefined,
     // It shares a folder with jobs, and must not be led to write into its own programs.
     securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
   };
+}
+
+/**
+ * Environment of the head that chooses the autoscaler.
+ *
+ * @param given environment of the head from elsewhere
+ * @throws if that chooses an autoscaler too
+ */
+export function autoscalerEnvOf(
+  scope: IConstruct,
+  { version }: RayAutoscalerOptions = {},
+  given: { [name: string]: string } = {},
+): { [name: string]: string } {
+  if (version !== undefined && given[AUTOSCALER_VARIABLE] !== undefined) {
+    const rule = `be left to 'autoscalerOptions.version' (${version})`;
+    throw invalid(scope, `head.env.${AUTOSCALER_VARIABLE}`, rule, given[AUTOSCALER_VARIABLE]);
+  }
+  return version === RayAutoscalerVersion.V1 ? { [AUTOSCALER_VARIABLE]: "0" } : {};
 }
 
 /** The field `gcsFaultToleranceOptions` of a RayCluster. */
@@ -66,7 +92,7 @@ export function requireAutoscalerOptions(
   requireInteger(scope, "autoscalerOptions.idleTimeoutSeconds", options.idleTimeoutSeconds, 0);
   requirePositive(scope, "autoscalerOptions.cpu", options.cpu);
   requirePositive(scope, "autoscalerOptions.memoryGiB", options.memoryGiB);
-  if (options.version !== undefined && !isAtLeast(operator.kuberayVersion, "1.4.0")) {
+  if (options.version === RayAutoscalerVersion.V2 && !isAtLeast(operator.kuberayVersion, "1.4.0")) {
     const version = operator.kuberayVersion ?? "not known";
     throw invalid(
       scope,

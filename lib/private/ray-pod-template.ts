@@ -17,6 +17,8 @@ interface PodRole {
   readonly containerName: string;
   readonly serviceAccountName: string;
   readonly ports?: { [field: string]: any }[];
+  /** What a group's own environment may replace. */
+  readonly env?: { [name: string]: string };
   readonly terminationGracePeriodSeconds?: number;
   readonly volumes?: { [field: string]: any }[];
   /** @default - any node */
@@ -56,7 +58,7 @@ export function podTemplate(
     memory: memoryQuantity(group.memoryGiB),
     ...needs?.resources,
   };
-  const env = { ...authMode(input), ...merged(input.scope, `${path}.env`, group.env, pods.env) };
+  const env = { ...authMode(input), ...role.env, ...merged(input.scope, `${path}.env`, group.env, pods.env) };
   const metadata = compact({
     labels: { ...input.labels, ...group.labels },
     annotations: {

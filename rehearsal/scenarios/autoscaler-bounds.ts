@@ -31,9 +31,6 @@ def large():
 print(ray.get(large.remote(), timeout=120))
 `;
 
-/** Ray takes the newer one where nothing is said, and KubeRay 1.6 says nothing for `version: v1`. */
-const OLDER_AUTOSCALER = { RAY_enable_autoscaler_v2: "0" };
-
 const AUTOSCALER_VERSION = `
 import ray
 from ray.autoscaler.v2.utils import is_autoscaler_v2
@@ -43,7 +40,6 @@ print("autoscaler:", "v2" if is_autoscaler_v2(fetch_from_server=True) else "v1")
 
 /** A Ray cluster with the autoscaler, and policies for another one of the same account that comes by other means. */
 function synthesizeStack(version: RayAutoscalerVersion): string {
-  const isV2 = version === RayAutoscalerVersion.V2;
   const outdir = mkdtempSync(join(tmpdir(), "synthesized-"));
   const app = new App({ outdir });
   const stack = new TerraformStack(app, "bounds");
@@ -60,12 +56,12 @@ function synthesizeStack(version: RayAutoscalerVersion): string {
     rayClusterName: OWN,
     namespace: NAMESPACE,
     serviceAccountName: ACCOUNT,
-    head: { cpu: 2, memoryGiB: 4, ...(isV2 ? {} : { env: OLDER_AUTOSCALER }) },
+    head: { cpu: 2, memoryGiB: 4 },
     workerGroups: [
       { groupName: GROUP, cpu: 1, memoryGiB: 4, maxReplicas: 2, customResources: { [GROUP]: 1 } },
       { groupName: "more", cpu: 1, memoryGiB: 4, maxReplicas: 2 },
     ],
-    autoscalerOptions: { ...(isV2 ? { version } : {}), idleTimeoutSeconds: 10 },
+    autoscalerOptions: { version, idleTimeoutSeconds: 10 },
   });
   const shared = RayCluster.fromRayClusterAttributes(stack, "shared", {
     cluster,
