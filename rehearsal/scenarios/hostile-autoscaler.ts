@@ -53,11 +53,7 @@ export const hostileAutoscalerControl: Scenario = {
 };
 
 /** It tried, and was refused by the kernel. */
-async function expectNotWritten(
-  stage: Stage,
-  jobs: HostileJobs,
-  { path, opened }: Target,
-): Promise<void> {
+async function expectNotWritten(stage: Stage, jobs: HostileJobs, { path, opened }: Target): Promise<void> {
   const [head] = await jobs.ray.list("head");
   const logs = ["logs", "-n", NAMESPACE, head.metadata.name, "-c", "autoscaler"];
   let printed = "";
