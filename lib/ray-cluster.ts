@@ -9,7 +9,6 @@ import { claim, clusterKey } from "./private/claims";
 import { BucketMounts } from "./private/gcs-fuse";
 import { ImportedRayCluster } from "./private/imported-ray-cluster";
 import { requireRoom } from "./private/node-fit";
-import { programCommand } from "./private/job-programs";
 import { manifestRelease } from "./private/manifest-release";
 import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
 import { enforcedStandard, refuseStandardOfExisting, useNamespace } from "./private/namespaces";
@@ -25,6 +24,7 @@ import { autoscalerResources } from "./private/ray-options";
 import { RayReadiness, markHead } from "./private/ray-readiness";
 import { invalid } from "./private/validation";
 import { DEFAULT_RAY_IMAGE, DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/versions";
+import { waitingPod } from "./private/waiting-job";
 import type { PodSecurityStandard } from "./pod-security-standard";
 import type { RayAuthOptions } from "./ray-auth-options";
 import type { RayAutoscalerOptions } from "./ray-autoscaler-options";
@@ -432,17 +432,20 @@ export class RayCluster extends Construct implements IRayCluster {
   /** The pods lose their rights only after they have ended. */
   private drain(props: RayClusterProps) {
     const tolerations = headTolerations(props.head, this.cluster.autopilot);
-    return {
-      rayClusterName: this.rayClusterName,
-      namespace: this.namespace,
+    const name = `${this.rayClusterName}-drain`;
+    const pod = waitingPod({
+      containerName: "drain",
+      program: "drain",
+      args: [this.namespace, this.rayClusterName],
       // Where the nodes have an image that waited for the pods: the pods' own may have been what was wrong.
       image: props.waitUntilReady
         ? readinessImage(props.waitUntilReady)
         : (props.head.image ?? this.image(props)),
-      command: programCommand("drain"),
-      timeoutSeconds: DRAIN_TIMEOUT_SECONDS,
-      ...(tolerations.length > 0 && { tolerations }),
-    };
+      serviceAccountName: name,
+      restartPolicy: "OnFailure",
+      tolerations,
+    });
+    return { name, namespace: this.namespace, timeoutSeconds: DRAIN_TIMEOUT_SECONDS, pod };
   }
 
   private image(props: RayClusterProps): string {

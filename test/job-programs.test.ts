@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { WAITING_RESOURCES } from "../lib/private/waiting-job";
 import { Answer, Call, ProgramHost, testWithPython } from "./support/job-program";
 
 const FOLDER = resolve(__dirname, "../lib/jobs");
@@ -41,23 +40,6 @@ test("no program has what Terraform, Kubernetes or Helm would put something else
   for (const file of files) {
     expect(readFileSync(resolve(FOLDER, file), "utf8")).not.toMatch(/[$%]\{|\$\(|\{\{/);
   }
-});
-
-test("the drain's Job, which the chart has, is as small and as confined as the Jobs that are built here", () => {
-  const chart = readFileSync(resolve(FOLDER, "../charts/manifests/templates/drain.yaml"), "utf8");
-  const inYaml = (amounts: object) =>
-    JSON.stringify(amounts)
-      .replace(/"/g, "")
-      .replace(/([:,])/g, "$1 ");
-
-  for (const [kind, amounts] of Object.entries(WAITING_RESOURCES)) {
-    expect(chart).toContain(`${kind}: ${inYaml(amounts)}`);
-  }
-  for (const field of ["runAsNonRoot: true", "type: RuntimeDefault", "allowPrivilegeEscalation: false"]) {
-    expect(chart).toContain(field);
-  }
-  expect(chart).toContain("readOnlyRootFilesystem: true");
-  expect(chart).toContain("drop: [ALL]");
 });
 
 describe("the gate", () => {

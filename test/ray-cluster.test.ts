@@ -247,13 +247,19 @@ test("the release waits for the pods to end when it is destroyed", () => {
     rayCluster({ head: { cpu: 1, memoryGiB: 4, image: "mine" } }).stack,
   ).releaseValues();
 
-  expect(values.drain).toEqual({
-    rayClusterName: "raycluster-mini",
+  expect(values.drain).toMatchObject({
+    name: "raycluster-mini-drain",
     namespace: "ray",
-    image: "mine",
-    command: ["python3", "-c", expect.stringContaining("pods?labelSelector=ray.io/cluster%3D")],
     timeoutSeconds: 180,
+    pod: { serviceAccountName: "raycluster-mini-drain", restartPolicy: "OnFailure" },
   });
+  expect(values.drain.pod.containers).toMatchObject([
+    {
+      image: "mine",
+      command: ["python3", "-c", expect.stringContaining("pods?labelSelector=ray.io/cluster%3D")],
+      args: ["ray", "raycluster-mini"],
+    },
+  ]);
 });
 
 test("values that only Terraform knows are put together by Terraform", () => {

@@ -10,7 +10,7 @@ const waiting: Partial<RayClusterProps> = { waitUntilReady: {}, workerGroups: [g
 
 /** What the destroy of a Ray cluster waits with. */
 function drainOf(template: Template): any {
-  return template.releaseValues().find(({ drain }) => drain !== undefined).drain;
+  return template.releaseValues().find(({ drain }) => drain !== undefined).drain.pod;
 }
 
 /** What tells a head from one of an older description. */
@@ -104,7 +104,7 @@ test("the image that waits, also for the end of the pods, is not their own, whic
   expect(template.resource("kubernetes_job_v1").spec.template.spec.container[0].image).toBe(
     "rayproject/ray:2.60.0",
   );
-  expect(drainOf(template).image).toBe("rayproject/ray:2.60.0");
+  expect(drainOf(template).containers[0].image).toBe("rayproject/ray:2.60.0");
 });
 
 test("the outcome is read after the Job, the Job runs after the release, and on destroy everything goes before it", () => {

@@ -106,7 +106,7 @@ test("the Jobs that wait for a Ray cluster go to spot nodes with its head", () =
   const template = Template.of(stack);
 
   expect(template.resource("kubernetes_job_v1").spec.template.spec.toleration).toEqual([TOLERATION]);
-  expect(template.releaseValues()[0].drain.tolerations).toEqual([TOLERATION]);
+  expect(template.releaseValues()[0].drain.pod.tolerations).toEqual([TOLERATION]);
 });
 
 describe("on a cluster of spot pools", () => {

@@ -3,17 +3,20 @@ import { Construct } from "constructs";
 import type { RayToleration } from "../ray-groups";
 import { JobProgram, programCommand } from "./job-programs";
 import { PlainResource } from "./plain-elements";
+import { compact } from "./ray-pod-template";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
+import { tokenMount, tokenVolume } from "./service-account-token";
 
-/** What a program of lib/jobs needs. The chart's drain.yaml has the same. */
+const TOKEN_VOLUME = "token";
+
+/** What a program of lib/jobs needs. */
 export const WAITING_RESOURCES = {
   requests: { cpu: "50m", memory: "64Mi" },
   limits: { cpu: "250m", memory: "128Mi" },
 };
 
-export interface WaitingJobProps {
-  readonly name: string;
-  readonly namespace: string;
+/** Properties of a pod that waits. */
+export interface WaitingPodProps {
   readonly containerName: string;
   readonly program: JobProgram;
   /** Arguments of the program. */
@@ -24,6 +27,12 @@ export interface WaitingJobProps {
   readonly serviceAccountName?: string;
   readonly restartPolicy: "Never" | "OnFailure";
   readonly tolerations?: RayToleration[];
+}
+
+/** Properties of a Job that waits. */
+export interface WaitingJobProps extends WaitingPodProps {
+  readonly name: string;
+  readonly namespace: string;
   /** When Kubernetes ends the Job, and Terraform the apply. */
   readonly deadlineMinutes: number;
   /** What the Job waits again after a change of. */
@@ -32,17 +41,33 @@ export interface WaitingJobProps {
   readonly provider: TerraformProvider;
 }
 
-/** A Job that an apply waits for. */
-export function waitingJob(scope: Construct, id: string, props: WaitingJobProps): TerraformResource {
-  const labels = { "app.kubernetes.io/name": props.name };
-  const container = {
+/** Spec of a pod that runs a program of lib/jobs, as a manifest has it. */
+export function waitingPod(props: WaitingPodProps) {
+  const container = compact({
     name: props.containerName,
     image: props.image,
     command: programCommand(props.program),
     args: props.args,
     resources: WAITING_RESOURCES,
     securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
-  };
+    volumeMounts: [tokenMount(TOKEN_VOLUME)],
+  });
+  return compact({
+    restartPolicy: props.restartPolicy,
+    serviceAccountName: props.serviceAccountName,
+    automountServiceAccountToken: false,
+    securityContext: POD_SECURITY_CONTEXT,
+    tolerations: props.tolerations,
+    containers: [container],
+    volumes: [tokenVolume(TOKEN_VOLUME)],
+  });
+}
+
+/** A Job that an apply waits for. */
+export function waitingJob(scope: Construct, id: string, props: WaitingJobProps): TerraformResource {
+  const labels = { "app.kubernetes.io/name": props.name };
+  const { containers, volumes, tolerations, ...pod } = waitingPod(props);
+  const [{ volumeMounts, ...container }] = containers;
   return new PlainResource(
     scope,
     id,
@@ -61,11 +86,10 @@ export function waitingJob(scope: Construct, id: string, props: WaitingJobProps)
         template: {
           metadata: { labels },
           spec: {
-            restartPolicy: props.restartPolicy,
-            serviceAccountName: props.serviceAccountName,
-            securityContext: POD_SECURITY_CONTEXT,
-            toleration: props.tolerations,
-            container: [container],
+            ...pod,
+            toleration: tolerations,
+            container: [{ ...container, volumeMount: volumeMounts }],
+            volume: volumes,
           },
         },
       },

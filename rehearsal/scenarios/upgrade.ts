@@ -232,7 +232,7 @@ const RAY_UPGRADES: readonly Upgrade[] = [
     plan: [
       [
         ...release(`${HEAD_SPEC}.containers.0.image`, `${WORKER_SPEC}.containers.0.image`),
-        "values.0.drain.image",
+        "values.0.drain.pod.containers.0.image",
       ],
     ],
     pods: "replaced",

@@ -8,13 +8,12 @@ import { allApps, synthesizeApp } from "../support/apps";
 /** What the default stack leaves to its user, each one prop away; docs/gke-workload-identity-cluster.md names them. */
 const LEFT_TO_THE_USER = {
   CKV_GCP_20: "authorized networks",
-  CKV_GCP_25: "private nodes",
   CKV_GCP_62: "bucket access log",
-  CKV_GCP_64: "private nodes",
   CKV_GCP_65: "Google Groups for RBAC",
   CKV_GCP_66: "binary authorization",
-  CKV_GCP_69: "the metadata server, which the node pools set and not the cluster",
   CKV_GCP_78: "bucket versioning",
+  CKV_K8S_15: "the proxy's image by its digest, which need not be pulled again",
+  CKV_K8S_43: "the proxy's image by its digest",
 };
 
 /** What is as it is in the Kubernetes objects of all apps, and why. */
@@ -25,8 +24,6 @@ const ACCEPTED = {
   CKV_K8S_15: "images are named by their versions, so that a node that has one needs no registry",
   CKV_K8S_22:
     "Ray writes to its container: logs, spilled objects, and the packages that a runtime_env installs",
-  CKV_K8S_38:
-    "the gate, Ray's autoscaler and RayAuthProxy ask the API server; an identity can leave the token out",
   CKV_K8S_40: "the images' own users own their files: 1000 in Ray's",
   CKV_K8S_43: "images are named by their versions; 'image' takes a digest",
 };
@@ -67,15 +64,19 @@ function podsOf({ metadata, spec }: any): any[] {
   }));
 }
 
-/** The chart's objects, with any values: the template has only names to put in. */
+/** The chart's objects for the end of a Ray cluster, with the pod that main.ts gives them. */
 function drainManifest(): string {
   const template = resolve(__dirname, "../../lib/charts/manifests/templates/drain.yaml");
+  const { resource } = JSON.parse(
+    readFileSync(join(synthesizeApp("main.ts")["ray-platform"].dir, "cdk.tf.json"), "utf8"),
+  );
+  const values = Object.values<any>(resource.helm_release).map(({ values: [text] }) => JSON.parse(text));
+  const { pod } = values.find(({ drain }) => drain !== undefined).drain;
   return readFileSync(template, "utf8")
     .replace(/^\{\{-.*\}\}\n?/gm, "")
     .replaceAll("{{ .timeoutSeconds }}", "180")
-    .replaceAll("{{ .image | quote }}", "rayproject/ray:2.60.0")
-    .replace("{{ toJson .command }}", "[python3]")
-    .replace(/\{\{ [$.]\w+( \| quote)? \}\}/g, "any-name");
+    .replace("{{- toYaml .pod | nindent 6 }}", () => JSON.stringify(pod))
+    .replace(/\{\{ \.\w+ \}\}/g, "any-name");
 }
 
 maybe(
