@@ -1,10 +1,10 @@
 import * as path from "node:path";
 import { Release } from "@cdktf/provider-helm/lib/release";
-import { AssetType, ITerraformDependable, Lazy, TerraformAsset, TerraformStack, Token } from "cdktf";
+import { AssetType, ITerraformDependable, Lazy, TerraformAsset, TerraformStack } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import { lateDependencies } from "./dependencies";
-import { terraformJson } from "./terraform-json";
+import { hasToken, terraformJson } from "./terraform-json";
 
 /** The version in the chart's own Chart.yaml. */
 const CHART_VERSION = "1.0.0";
@@ -56,13 +56,4 @@ function chartPath(scope: Construct): string {
 /** JSON, which Terraform's plans show field by field; put together by Terraform where a value is known only there. */
 function jsonText(value: any): string {
   return hasToken(value) ? terraformJson(value) : JSON.stringify(value);
-}
-
-/** Whether a value, or something in it, is known to Terraform alone. */
-export function hasToken(value: any): boolean {
-  if (Array.isArray(value)) return value.some(hasToken);
-  if (value !== null && typeof value === "object" && !Token.isUnresolved(value)) {
-    return Object.entries(value).some(([key, item]) => hasToken(key) || hasToken(item));
-  }
-  return Token.isUnresolved(value);
 }

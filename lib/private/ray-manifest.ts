@@ -5,9 +5,10 @@ import type { RayGcsFaultToleranceOptions } from "../ray-gcs-fault-tolerance-opt
 import type { RayGroup, RayWorkerGroup } from "../ray-groups";
 import type { RayPods } from "../ray-pods";
 import { headNeeds, hostsOfReplica, nodeNeeds } from "./accelerators";
+import { compact } from "./manifest";
 import { autoscalerEnvOf, autoscalerOptionsOf, gcsFaultToleranceOptionsOf } from "./ray-options";
 import { tokenMount, tokenVolume } from "./service-account-token";
-import { authMode, compact, podTemplate, startParams } from "./ray-pod-template";
+import { authMode, podTemplate, startParams } from "./ray-pod-template";
 
 /** Ports of the head. The operator finds the dashboard by the name `dashboard`. */
 const HEAD_PORTS = [

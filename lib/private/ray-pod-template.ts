@@ -2,6 +2,7 @@ import { IConstruct } from "constructs";
 import type { RayGroup, RayToleration, RayTopologySpreadConstraint } from "../ray-groups";
 import type { RayPods } from "../ray-pods";
 import type { NodeNeeds } from "./accelerators";
+import { compact } from "./manifest";
 import { cpuQuantity, memoryQuantity, numberText } from "./quantities";
 import type { RayManifestInput } from "./ray-manifest";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
@@ -143,11 +144,4 @@ function merged(
     }
   }
   return { ...own, ...added };
-}
-
-/** Without what is empty: an empty field of a manifest says nothing and would show up in every plan's diff. */
-export function compact(fields: { [field: string]: any }): { [field: string]: any } {
-  const isEmpty = (value: any) =>
-    value === undefined || (typeof value === "object" && Object.keys(value).length === 0);
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
 }

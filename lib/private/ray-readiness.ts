@@ -6,10 +6,9 @@ import { Fn, ITerraformDependable, TerraformResource, dependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../gke-workload-identity-cluster";
 import type { RayToleration } from "../ray-groups";
-import { hasToken } from "./manifest-release";
 import { shortHash } from "./names";
 import { PlainDataSource } from "./plain-elements";
-import { terraformJson } from "./terraform-json";
+import { hasToken, terraformJson } from "./terraform-json";
 import { waitingJob } from "./waiting-job";
 
 /** Of which description of the Ray cluster a head is. */

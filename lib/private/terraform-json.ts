@@ -12,3 +12,12 @@ function quotable(value: any): any {
   if (value === null || typeof value !== "object" || Token.isUnresolved(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [quotable(key), quotable(item)]));
 }
+
+/** Whether a value, or something in it, is known to Terraform alone. */
+export function hasToken(value: any): boolean {
+  if (Array.isArray(value)) return value.some(hasToken);
+  if (value !== null && typeof value === "object" && !Token.isUnresolved(value)) {
+    return Object.entries(value).some(([key, item]) => hasToken(key) || hasToken(item));
+  }
+  return Token.isUnresolved(value);
+}

@@ -3,7 +3,7 @@ import { Construct } from "constructs";
 import type { RayToleration } from "../ray-groups";
 import { JobProgram, programCommand } from "./job-programs";
 import { PlainResource } from "./plain-elements";
-import { compact } from "./ray-pod-template";
+import { compact } from "./manifest";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "./security-context";
 import { tokenMount, tokenVolume } from "./service-account-token";
 
