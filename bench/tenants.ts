@@ -1,6 +1,6 @@
-import { performance } from "node:perf_hooks";
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { App, TerraformStack } from "cdktf";
+import { performance } from "node:perf_hooks";
 import { GkeWorkloadIdentityCluster } from "../lib/gke-workload-identity-cluster";
 import { KubeRayOperator } from "../lib/kuberay-operator";
 import { RayBucketAccess } from "../lib/ray-bucket-access";

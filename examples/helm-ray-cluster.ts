@@ -5,10 +5,10 @@
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { Release } from "@cdktf/provider-helm/lib/release";
 import { App, TerraformOutput, TerraformStack } from "cdktf";
+import { RbacSubject } from "../lib/contracts/rbac-subject";
 import { GkeWorkloadIdentityCluster } from "../lib/gke-workload-identity-cluster";
 import { RayAuthProxy } from "../lib/ray-auth-proxy";
 import { RayCluster } from "../lib/ray-cluster";
-import { RbacSubject } from "../lib/rbac-subject";
 
 const app = new App();
 const stack = new TerraformStack(app, "helm-ray-cluster");

@@ -2,43 +2,49 @@ import { ContainerNodePool } from "@cdktf/provider-google/lib/container-node-poo
 import { ProjectIamMember } from "@cdktf/provider-google/lib/project-iam-member";
 import { ProjectService } from "@cdktf/provider-google/lib/project-service";
 import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
-import { ITerraformDependable, TerraformResource, Token, dependable } from "cdktf";
+import { dependable, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
+import type { GkeNodePool } from "./contracts/gke-node-pool";
 import {
   GkeClusterAttributes,
   GkeClusterOptions,
   GkeReleaseChannel,
   GkeWorkloadIdentityClusterProps,
   IGkeWorkloadIdentityCluster,
-} from "./gke-cluster-options";
-import { GkeNodePool } from "./gke-node-pool";
-import { ClusterOfAttributes, ExistingCluster } from "./private/existing-cluster";
+} from "./contracts/gke-workload-identity-cluster";
 import {
   CA_CERTIFICATE,
   DNS_ENDPOINT,
   GkeClusterBase,
   SIDECAR_WAY_OUT,
   WORKLOAD_POOL,
-} from "./private/gke-cluster-base";
-import { claim, clusterKey, projectKey } from "./private/claims";
-import { requireCidrBlock, requireMaintenanceWindow, requireResourceLabels } from "./private/google-formats";
-import { LONGEST_DISPLAY_NAME, fitName, fitText } from "./private/names";
-import { PlainAttributes, PlainResource } from "./private/plain-elements";
-import { isZone, requireNodeZones } from "./private/locations";
-import { requireSharedNetwork } from "./private/networks";
-import { hasAccelerators, nodePoolConfig, temporaryNodes } from "./private/node-pools";
-import { requireNodePools } from "./private/node-pool-rules";
+} from "./private/gke/cluster-base";
+import { ClusterOfAttributes, ExistingCluster } from "./private/gke/existing-cluster";
 import {
-  KMS_KEY,
-  SERVICE_ACCOUNT_EMAIL,
-  SERVICE_ACCOUNT_ID,
+  requireCidrBlock,
+  requireMaintenanceWindow,
+  requireResourceLabels,
+} from "./private/gke/google-formats";
+import { isZone, requireNodeZones } from "./private/gke/locations";
+import { requireSharedNetwork } from "./private/gke/networks";
+import { requireNodePools } from "./private/gke/node-pool-rules";
+import { hasAccelerators, nodePoolConfig, temporaryNodes } from "./private/gke/node-pools";
+import { claim, clusterKey, projectKey } from "./private/terraform/claims";
+import { fitName, fitText, LONGEST_DISPLAY_NAME } from "./private/terraform/names";
+import { PlainAttributes, PlainResource } from "./private/terraform/plain-elements";
+import {
   invalid,
+  KMS_KEY,
   requireAtLeast,
   requireAtMostOne,
   requireName,
+  SERVICE_ACCOUNT_EMAIL,
+  SERVICE_ACCOUNT_ID,
 } from "./private/validation";
 
-export * from "./gke-cluster-options";
+export * from "./contracts/gke-workload-identity-cluster";
+
+export * from "./contracts/gke-workload-identity-cluster";
 
 /** The APIs that the constructs of this library call, Resource Manager first: the provider reads the project by it. */
 const APIS = ["cloudresourcemanager", "compute", "container", "iam", "iamcredentials", "storage"];

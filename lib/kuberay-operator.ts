@@ -1,126 +1,37 @@
 import { Release } from "@cdktf/provider-helm/lib/release";
 import { ITerraformDependable, TerraformResource } from "cdktf";
-import { Construct, IConstruct } from "constructs";
-import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
-import { NamespacePurpose, claimNamespace } from "./private/namespace-purposes";
-import { useNamespace } from "./private/namespaces";
-import { requireRoom } from "./private/node-fit";
-import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./private/operator-peers";
-import { terraformJson } from "./private/terraform-json";
-import { requireTolerations } from "./private/tolerations";
-import { DEFAULT_RAY_IMAGE } from "./private/versions";
+import { Construct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
+import type {
+  ExistingKubeRayOperatorProps,
+  IKubeRayOperator,
+  KubeRayAddonProps,
+  KubeRayChartProps,
+} from "./contracts/kuberay-operator";
+import type { RayNetworkPeer } from "./contracts/ray-network-peer";
+import { requireTolerations } from "./private/kubernetes/tolerations";
+import { WAITING_RESOURCES, waitingJob } from "./private/kubernetes/waiting-job";
+import { requireRoom } from "./private/ray/node-fit";
+import { ADDON_OPERATOR_PEER, chartOperatorPeer } from "./private/ray/operator-peers";
+import { DEFAULT_RAY_IMAGE } from "./private/ray/versions";
+import { terraformJson } from "./private/terraform/json";
+import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-purposes";
+import { useNamespace } from "./private/terraform/namespaces";
 import {
   DNS_LABEL,
   IMAGE,
-  KUBERAY_VERSION,
   invalid,
+  KUBERAY_VERSION,
   requireAtLeast,
   requireName,
 } from "./private/validation";
-import { WAITING_RESOURCES, waitingJob } from "./private/waiting-job";
-import type { RayToleration } from "./ray-groups";
-import { RayNetworkPeer } from "./ray-network-peer";
+
+export * from "./contracts/kuberay-operator";
 
 /** The chart version that this library is rehearsed with. */
 const DEFAULT_CHART_VERSION = "1.6.2";
 
 const KUBERAY_REPOSITORY = "https://ray-project.github.io/kuberay-helm/";
-
-/** The KubeRay operator of a cluster, ours or not. */
-export interface IKubeRayOperator extends IConstruct {
-  /** Where it runs. */
-  readonly cluster: IGkeWorkloadIdentityCluster;
-  /** Version of KubeRay, for example `1.6.2`; none where it is not known, and then only what all versions know is used. */
-  readonly kuberayVersion?: string;
-  /** From where the operator reaches Ray pods. */
-  readonly networkPeer: RayNetworkPeer;
-  /** What a RayCluster waits for: the operator ready and its types served. */
-  readonly rayClusterDependencies: ITerraformDependable[];
-}
-
-/** How to wait for the add-on. */
-export interface KubeRayAddonProps {
-  /** A cluster with `rayOperatorAddon`. */
-  readonly cluster: IGkeWorkloadIdentityCluster;
-  /**
-   * Version of KubeRay that Google runs. It is Google's choice and may change; a Ray pod's annotation
-   * `ray.io/kuberay-version` tells.
-   * @default - not known
-   */
-  readonly kuberayVersion?: string;
-  /**
-   * Image for the Job that waits for the add-on: anything with python3.
-   * @default - the default Ray image, which the nodes pull anyway
-   */
-  readonly gateImage?: string;
-  /**
-   * Namespace of that Job, made here.
-   * @default - `ray-operator-addon-` and a hash of the construct's path: stacks that share a cluster have one each
-   */
-  readonly gateNamespace?: string;
-  /**
-   * Taints of nodes that the Job may run on.
-   * @default - none: it needs a node without taints
-   */
-  readonly gateTolerations?: RayToleration[];
-  /**
-   * How long the add-on may take to be ready after the first node.
-   * @default 20
-   */
-  readonly timeoutMinutes?: number;
-}
-
-/** How to install the chart. */
-export interface KubeRayChartProps {
-  /** A cluster without the Ray Operator add-on. */
-  readonly cluster: IGkeWorkloadIdentityCluster;
-  /**
-   * Version of the chart, and of KubeRay.
-   * @default 1.6.2
-   */
-  readonly kuberayVersion?: string;
-  /**
-   * Namespace of the operator, made here.
-   * @default kuberay-operator
-   */
-  readonly namespace?: string;
-  /**
-   * Whether to make the namespace.
-   * @default true
-   */
-  readonly createNamespace?: boolean;
-  /**
-   * Chart repository; the Helm provider loads the chart from it at every plan. An `oci://` address works too.
-   * @default https://ray-project.github.io/kuberay-helm/
-   */
-  readonly repository?: string;
-  /**
-   * Name of the chart in the repository, or path of a chart archive with no repository.
-   * @default kuberay-operator
-   */
-  readonly chart?: string;
-  /**
-   * Values for the chart, for what is not modelled here.
-   * @default - the chart's own
-   */
-  readonly values?: { [key: string]: any };
-}
-
-/** What is known of an existing operator. */
-export interface ExistingKubeRayOperatorProps {
-  /** Where the operator runs. */
-  readonly cluster: IGkeWorkloadIdentityCluster;
-  /**
-   * Version of KubeRay.
-   * @default - not known: only what every version from 1.3 on knows is used
-   */
-  readonly kuberayVersion?: string;
-  /**
-   * Namespace of the operator.
-   * @default kuberay-operator
-   */
-  readonly namespace?: string;
-}
 
 /** The KubeRay operator, which makes pods of RayClusters: Google's add-on, the upstream chart, or one that is there already. */
 export abstract class KubeRayOperator extends Construct implements IKubeRayOperator {

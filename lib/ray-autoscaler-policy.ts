@@ -1,11 +1,14 @@
 import { Fn, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
-import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
-import { autoscalerPolicies } from "./private/autoscaler-rules";
-import { manifestRelease } from "./private/manifest-release";
-import { shortHash } from "./private/names";
+import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
+import type { RayAutoscalerPolicyProps } from "./contracts/ray-autoscaler-policy";
+import type { IRayCluster } from "./contracts/ray-cluster";
+import { autoscalerPolicies } from "./private/ray/autoscaler-rules";
+import { manifestRelease } from "./private/terraform/manifest-release";
+import { shortHash } from "./private/terraform/names";
 import { invalid } from "./private/validation";
-import type { IRayCluster } from "./ray-cluster";
+
+export * from "./contracts/ray-autoscaler-policy";
 
 /** With a dot, which the name of a Ray cluster, and so of its release, cannot have. */
 const RELEASE_PREFIX = "ray-autoscaler.";
@@ -15,12 +18,6 @@ const LONGEST_RELEASE_NAME = 53;
 
 /** Where the Ray clusters of a GKE cluster have their policies, by namespace and name. */
 const policies = new WeakMap<IGkeWorkloadIdentityCluster, Map<string, string>>();
-
-/** Properties of `RayAutoscalerPolicy`. */
-export interface RayAutoscalerPolicyProps {
-  /** The Ray cluster whose autoscaler is bounded; created here or by other means. */
-  readonly rayCluster: IRayCluster;
-}
 
 /**
  * Holds the service account of the head to what Ray's autoscaler does with it, by admission policies of Kubernetes.

@@ -4,92 +4,22 @@ import { ServiceAccountIamMember } from "@cdktf/provider-google/lib/service-acco
 import { Annotations } from "@cdktf/provider-kubernetes/lib/annotations";
 import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { ITerraformDependable } from "cdktf";
-import { Construct, IConstruct } from "constructs";
-import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
-import { claim, clusterKey, projectKey } from "./private/claims";
-import { LONGEST_DISPLAY_NAME, fitText } from "./private/names";
-import { refuseStandardOfExisting, useNamespace } from "./private/namespaces";
+import { Construct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
+import type { IWorkloadIdentity, WorkloadIdentityProps } from "./contracts/workload-identity";
+import { claim, clusterKey, projectKey } from "./private/terraform/claims";
+import { fitText, LONGEST_DISPLAY_NAME } from "./private/terraform/names";
+import { refuseStandardOfExisting, useNamespace } from "./private/terraform/namespaces";
 import {
   DNS_SUBDOMAIN,
   PROJECT_NUMBER,
-  SERVICE_ACCOUNT_EMAIL,
-  SERVICE_ACCOUNT_ID,
   requireAtMostOne,
   requireName,
+  SERVICE_ACCOUNT_EMAIL,
+  SERVICE_ACCOUNT_ID,
 } from "./private/validation";
-import { PodSecurityStandard } from "./pod-security-standard";
 
-/** The Kubernetes service account of pods, and what it is in Google Cloud. */
-export interface IWorkloadIdentity extends IConstruct {
-  /** The cluster whose pods it is for. */
-  readonly cluster: IGkeWorkloadIdentityCluster;
-  /** Namespace of the Kubernetes service account. */
-  readonly namespace: string;
-  /** Name of the Kubernetes service account. */
-  readonly serviceAccountName: string;
-  /** Email of the Google service account that pods act as; none where they act as themselves. */
-  readonly googleServiceAccountEmail?: string;
-  /** The IAM member to grant roles to: `serviceAccount:...`, or `principal://...` where pods act as themselves. */
-  readonly member: string;
-  /** What objects in the namespace wait for: the namespace itself where it is made here. */
-  readonly namespaceDependencies: ITerraformDependable[];
-  /** What a pod with this identity waits for: the account, its binding, and every grant made to it so far. */
-  readonly podDependencies: ITerraformDependable[];
-  /** Makes pods with this identity wait for something more, such as a role granted by other means. */
-  addPodDependency(dependency: ITerraformDependable): void;
-}
-
-/** How pods act in Google Cloud; with none of these they act as themselves, as a federated principal. */
-export interface WorkloadIdentityOptions {
-  /**
-   * Whether to make the namespace. It is made once, however many constructs use it; they must agree.
-   * @default - true, but for `default`, `kube-system` and a reference to another resource
-   */
-  readonly createNamespace?: boolean;
-  /**
-   * Which pods the namespace admits, where it is made; constructs that share it must agree. Workloads that fall short of
-   * RESTRICTED are admitted or refused by it, and named in a warning and in the audit log in any case.
-   * @default PodSecurityStandard.BASELINE
-   */
-  readonly podSecurityStandard?: PodSecurityStandard;
-  /**
-   * Whether to make the Kubernetes service account. An existing one is annotated where that is needed.
-   * @default true
-   */
-  readonly createServiceAccount?: boolean;
-  /**
-   * Mount a token of the Kubernetes service account into pods whose own description says nothing about it. Pods need one only
-   * to call the API server; Google Cloud is reached without it. A `RayCluster` decides for its pods itself. Not for an existing
-   * account, which is left as it is.
-   * @default true
-   */
-  readonly automountServiceAccountToken?: boolean;
-  /**
-   * Id of a Google service account that is made for the pods to act as.
-   * @default - none is made
-   */
-  readonly googleServiceAccountId?: string;
-  /**
-   * Email of an existing Google service account for the pods to act as, of any project.
-   * @default - none
-   */
-  readonly googleServiceAccountEmail?: string;
-  /**
-   * Number of the cluster's project, which stands in the name of a federated principal.
-   * @default - looked up where it is needed, for which the provider's account needs `resourcemanager.projects.get`
-   */
-  readonly projectNumber?: string;
-}
-
-/** What an identity is told. */
-export interface WorkloadIdentityProps extends WorkloadIdentityOptions {
-  /** Where the pods run. */
-  readonly cluster: IGkeWorkloadIdentityCluster;
-  /** Namespace of the pods. */
-  readonly namespace: string;
-  /** Name of the Kubernetes service account. */
-  readonly serviceAccountName: string;
-}
+export * from "./contracts/workload-identity";
 
 /**
  * An identity for pods: a Kubernetes service account that acts in Google Cloud without a key.

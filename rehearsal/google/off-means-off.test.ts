@@ -1,16 +1,17 @@
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App, TerraformStack } from "cdktf";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { App, TerraformStack } from "cdktf";
-import { BucketRole } from "../../lib/bucket-role";
-import { GkeGpuDriverVersion, GkeNodePool, GkeTaintEffect } from "../../lib/gke-node-pool";
+import { BucketRole } from "../../lib/contracts/bucket-role";
+import { GkeGpuDriverVersion, GkeNodePool, GkeTaintEffect } from "../../lib/contracts/gke-node-pool";
 import {
   GkeReleaseChannel,
-  GkeWorkloadIdentityCluster,
   GkeWorkloadIdentityClusterProps,
-} from "../../lib/gke-workload-identity-cluster";
-import { RayBucketAccess, RayBucketAccessProps } from "../../lib/ray-bucket-access";
+} from "../../lib/contracts/gke-workload-identity-cluster";
+import { RayBucketAccessProps } from "../../lib/contracts/ray-bucket-access";
+import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
+import { RayBucketAccess } from "../../lib/ray-bucket-access";
 import { installInto } from "../providers";
 import { Terraform } from "../terraform";
 import { Json } from "./json";

@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { RayPods } from "../ray-pods";
+import { RayAuthProxyPlacement } from "../../lib/contracts/ray-auth-proxy";
+import { RbacSubject } from "../../lib/contracts/rbac-subject";
+import { RayBucketAccess } from "../../lib/ray-bucket-access";
+import { RayCluster } from "../../lib/ray-cluster";
+import { RayPods } from "../ray-pods";
 import { neighbourRuns, startNeighbour } from "../scenarios/auth-ports";
 import { AuthStack, MINI, NAMESPACE } from "../scenarios/auth-stack";
-import type { Site } from "../site";
-import { expect, type Stage } from "../stage";
-import type { Terraform } from "../terraform";
+import { Site } from "../site";
+import { expect, Stage } from "../stage";
+import { Terraform } from "../terraform";
 import { RAY_VERSION } from "../tools/versions";
-import type { UserShell } from "../user-shell";
-import { RayAuthProxyPlacement } from "../../lib/ray-auth-proxy";
-import { RayBucketAccess } from "../../lib/ray-bucket-access";
-import type { RayCluster } from "../../lib/ray-cluster";
-import { RbacSubject } from "../../lib/rbac-subject";
+import { UserShell } from "../user-shell";
 
 /** Somebody else's, with a Ray cluster of the same name. */
 const OTHER_TENANT = "other-tenant";

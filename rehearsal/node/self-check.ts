@@ -1,7 +1,8 @@
 import { lookup } from "node:dns/promises";
 import { readdirSync, readFileSync } from "node:fs";
 import { ToolCache } from "../tools/cache";
-import { type Image, images } from "../tools/images";
+import type { Image } from "../tools/artifact";
+import { images } from "../tools/images";
 import { RAY_VERSION } from "../tools/versions";
 import { ORIGINAL_REQUESTS_ANNOTATION } from "./admission";
 import { ADDRESSES } from "./network";

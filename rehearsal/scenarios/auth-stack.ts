@@ -1,16 +1,16 @@
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App, ITerraformDependable, TerraformOutput, TerraformStack } from "cdktf";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { App, ITerraformDependable, TerraformOutput, TerraformStack } from "cdktf";
-import {
-  GkeWorkloadIdentityCluster,
-  IGkeWorkloadIdentityCluster,
-} from "../../lib/gke-workload-identity-cluster";
+import { IGkeWorkloadIdentityCluster } from "../../lib/contracts/gke-workload-identity-cluster";
+import { RayAuthProxyProps } from "../../lib/contracts/ray-auth-proxy";
+import { IRayCluster, RayClusterProps } from "../../lib/contracts/ray-cluster";
+import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
 import { KubeRayOperator } from "../../lib/kuberay-operator";
-import { RayAuthProxy, RayAuthProxyProps } from "../../lib/ray-auth-proxy";
-import { IRayCluster, RayCluster, RayClusterProps } from "../../lib/ray-cluster";
-import type { SiteOptions } from "../site";
+import { RayAuthProxy } from "../../lib/ray-auth-proxy";
+import { RayCluster } from "../../lib/ray-cluster";
+import { SiteOptions } from "../site";
 
 /** The cluster is there already, and so is the operator. */
 export const AUTH_SITE: SiteOptions = {

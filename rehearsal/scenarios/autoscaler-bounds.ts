@@ -1,15 +1,15 @@
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App, TerraformStack } from "cdktf";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { App, TerraformStack } from "cdktf";
+import { RayAutoscalerVersion } from "../../lib/contracts/ray-autoscaler-options";
 import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
 import { KubeRayOperator } from "../../lib/kuberay-operator";
-import { RayAutoscalerVersion } from "../../lib/ray-autoscaler-options";
 import { RayAutoscalerPolicy } from "../../lib/ray-autoscaler-policy";
 import { RayCluster } from "../../lib/ray-cluster";
 import { expectBounds } from "../autoscaler-attempts";
-import { HOLD, LET_GO, type RayPods } from "../ray-pods";
+import { HOLD, LET_GO, RayPods } from "../ray-pods";
 import { expect, Scenario, Stage } from "../stage";
 import { PLATFORM_SITE } from "./platform";
 

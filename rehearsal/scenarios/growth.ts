@@ -1,9 +1,9 @@
-import { RayAutoscalerVersion } from "../../lib/ray-autoscaler-options";
-import { RayClusterUpgradeStrategy } from "../../lib/ray-cluster";
-import type { RayWorkerGroup } from "../../lib/ray-groups";
-import { HOLD, LET_GO, type RayPods } from "../ray-pods";
+import { RayAutoscalerVersion } from "../../lib/contracts/ray-autoscaler-options";
+import { RayClusterUpgradeStrategy } from "../../lib/contracts/ray-cluster";
+import { RayWorkerGroup } from "../../lib/contracts/ray-groups";
+import { HOLD, LET_GO, RayPods } from "../ray-pods";
 import { expect, Scenario, Stage } from "../stage";
-import type { Terraform } from "../terraform";
+import { Terraform } from "../terraform";
 import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
 
 /** How long a worker has nothing to do before the autoscaler ends it. */

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { KubeRayOperator } from "../../lib/kuberay-operator";
-import type { RayCluster } from "../../lib/ray-cluster";
+import { RayCluster } from "../../lib/ray-cluster";
 import { mayConnect, selects } from "../../test/support/network-policy";
 import { Template } from "../../test/support/template";
-import type { KubeObject } from "../node/kube-client";
-import { type Outcome, PodNetwork } from "../node/pod-network";
+import { KubeObject } from "../node/kube-client";
+import { Outcome, PodNetwork } from "../node/pod-network";
 import { proxyNamespace } from "../proxy-pods";
 import { expect, Scenario, Stage } from "../stage";
 import { PAUSE_IMAGE } from "../tools/images";

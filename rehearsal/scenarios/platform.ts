@@ -1,18 +1,18 @@
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App, TerraformStack, TerraformVariable } from "cdktf";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { App, TerraformStack, TerraformVariable } from "cdktf";
-import type { BucketMountOptions } from "../../lib/bucket-mount-options";
-import {
-  GkeWorkloadIdentityCluster,
-  GkeWorkloadIdentityClusterProps,
-} from "../../lib/gke-workload-identity-cluster";
+import { BucketMountOptions } from "../../lib/contracts/bucket-mount-options";
+import { GkeWorkloadIdentityClusterProps } from "../../lib/contracts/gke-workload-identity-cluster";
+import { RayBucketAccessProps } from "../../lib/contracts/ray-bucket-access";
+import { RayClusterProps } from "../../lib/contracts/ray-cluster";
+import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
 import { KubeRayOperator } from "../../lib/kuberay-operator";
-import { RayBucketAccess, RayBucketAccessProps } from "../../lib/ray-bucket-access";
-import { RayCluster, RayClusterProps } from "../../lib/ray-cluster";
+import { RayBucketAccess } from "../../lib/ray-bucket-access";
+import { RayCluster } from "../../lib/ray-cluster";
 import { RuntimeEnvNetrc } from "../../lib/runtime-env-netrc";
-import type { SiteOptions } from "../site";
+import { SiteOptions } from "../site";
 
 /** Who the nodes are: an account that is there already, because a new one takes the provider ten seconds. */
 const NODE_ACCOUNT = "ray-nodes@my-project-id.iam.gserviceaccount.com";

@@ -1,10 +1,10 @@
-import { RayAuthProxyPlacement } from "../../lib/ray-auth-proxy";
+import { RayAuthProxyPlacement } from "../../lib/contracts/ray-auth-proxy";
+import { RbacSubject } from "../../lib/contracts/rbac-subject";
 import { proxyNamespace } from "../proxy-pods";
 import { GOOGLE_USERS } from "../site";
 import { expect, Scenario, Stage } from "../stage";
-import type { PlannedChange, Terraform } from "../terraform";
+import { PlannedChange, Terraform } from "../terraform";
 import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
-import { RbacSubject } from "../../lib/rbac-subject";
 
 const { DEPLOYMENT, HEAD_SIDECAR } = RayAuthProxyPlacement;
 

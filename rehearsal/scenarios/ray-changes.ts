@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { GkeTaintEffect } from "../../lib/gke-node-pool";
-import { RayAutoscalerVersion } from "../../lib/ray-autoscaler-options";
-import type { RayWorkerGroup } from "../../lib/ray-groups";
-import type { KubeObject } from "../node/kube-client";
-import type { RayPods } from "../ray-pods";
+import { GkeTaintEffect } from "../../lib/contracts/gke-node-pool";
+import { RayAutoscalerVersion } from "../../lib/contracts/ray-autoscaler-options";
+import { RayWorkerGroup } from "../../lib/contracts/ray-groups";
+import { KubeObject } from "../node/kube-client";
+import { RayPods } from "../ray-pods";
 import { expect, Scenario, Stage } from "../stage";
-import { errorsOf, type Terraform } from "../terraform";
+import { errorsOf, Terraform } from "../terraform";
 import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
 
 const MISSING_IMAGE = "rayproject/ray:0.0.0-not-there";

@@ -1,10 +1,10 @@
-import { BucketRole } from "../../lib/bucket-role";
-import { GkeNodePool, GkeTaintEffect } from "../../lib/gke-node-pool";
-import { GkeReleaseChannel } from "../../lib/gke-workload-identity-cluster";
-import { RayClusterUpgradeStrategy } from "../../lib/ray-cluster";
-import type { RayWorkerGroup } from "../../lib/ray-groups";
+import { BucketRole } from "../../lib/contracts/bucket-role";
+import { GkeNodePool, GkeTaintEffect } from "../../lib/contracts/gke-node-pool";
+import { GkeReleaseChannel } from "../../lib/contracts/gke-workload-identity-cluster";
+import { RayClusterUpgradeStrategy } from "../../lib/contracts/ray-cluster";
+import { RayWorkerGroup } from "../../lib/contracts/ray-groups";
 import { expect, Scenario, Stage } from "../stage";
-import type { PlannedChange, Terraform } from "../terraform";
+import { PlannedChange, Terraform } from "../terraform";
 import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
 
 /** What is done to which resource, and for an update to which of its attributes. */

@@ -1,4 +1,4 @@
-import type { SkyPilotFeatures } from "../../lib/skypilot-options";
+import { SkyPilotFeatures } from "../../lib/contracts/skypilot-options";
 
 export type Feature = keyof SkyPilotFeatures;
 

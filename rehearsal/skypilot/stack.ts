@@ -1,18 +1,19 @@
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App, TerraformOutput, TerraformStack } from "cdktf";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { App, TerraformOutput, TerraformStack } from "cdktf";
+import { RbacSubject } from "../../lib/contracts/rbac-subject";
+import { SkyPilotFeatures } from "../../lib/contracts/skypilot-options";
+import { SkyPilotServiceAccountProps } from "../../lib/contracts/skypilot-service-account";
 import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
-import { RbacSubject } from "../../lib/rbac-subject";
-import { SkyPilotFeatures } from "../../lib/skypilot-options";
-import { SkyPilotServiceAccount, SkyPilotServiceAccountProps } from "../../lib/skypilot-service-account";
-import type { Node } from "../node/node";
-import type { SiteOptions } from "../site";
-import type { Terraform } from "../terraform";
+import { SkyPilotServiceAccount } from "../../lib/skypilot-service-account";
+import { Node } from "../node/node";
+import { SiteOptions } from "../site";
+import { Terraform } from "../terraform";
+import { Kind, Namespaces } from "./access";
 import { Account } from "./account";
-import type { Kind, Namespaces } from "./access";
-import type { Feature } from "./matrix";
+import { Feature } from "./matrix";
 
 const CLUSTER = { clusterName: "sky", location: "us-west1-b" };
 

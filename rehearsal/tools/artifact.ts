@@ -12,6 +12,12 @@ export interface Artifact {
   build(): Promise<void>;
 }
 
+/** An image that the node needs, and where the cache keeps it. */
+export interface Image extends Artifact {
+  readonly imageName: string;
+  readonly archive: string;
+}
+
 export function logFileOf(cache: ToolCache, artifact: string): string {
   return cache.path("logs", `${artifact}.log`);
 }

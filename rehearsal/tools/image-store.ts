@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type Artifact, logFileOf } from "./artifact";
 import { keyOf, type ToolCache } from "./cache";
 import { runCommand } from "./command";
-import type { Image } from "./images";
+import type { Image } from "./artifact";
 import { installCommand, isRoot, missingPackages } from "./requirements";
 
 /** Runs containerd just long enough to import every archive; everything it mounts stays in its namespace. */

@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Artifact } from "./artifact";
+import type { Image } from "./artifact";
 import { keyOf, type ToolCache } from "./cache";
 import { type ImageConfig, writeDockerArchive } from "./docker-archive";
 import { programKey } from "./programs";
@@ -9,12 +9,6 @@ import { goModuleVersion, KUBERAY_CHART_VERSION } from "./versions";
 
 /** Image of the container that holds a pod's namespaces; the node's container runtime asks for it by this name. */
 export const PAUSE_IMAGE = "localhost/rehearsal/pause:1";
-
-/** An image that the node needs, and where the cache keeps it. */
-export interface Image extends Artifact {
-  readonly imageName: string;
-  readonly archive: string;
-}
 
 /** An image that holds one static program and nothing else. */
 interface ProgramImage {

@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { logFileOf } from "./artifact";
+import { type Image, logFileOf } from "./artifact";
 import { keyOf, type ToolCache } from "./cache";
 import { runCommand } from "./command";
 import { type ImageConfig, writeDockerArchive } from "./docker-archive";
-import type { Image } from "./images";
 import { installCommand, isRoot, missingPackages } from "./requirements";
 import { GOOGLE_CLOUD_STORAGE_VERSION, RAY_VERSION } from "./versions";
 

@@ -23,7 +23,7 @@ const PEERS = [
 ];
 /** What lib/index.ts exports, by the names of their files. */
 const MODULES = [
-  ...readFileSync(join(ROOT, "lib/index.ts"), "utf8").matchAll(/^export \* from "\.\/([\w-]+)";$/gm),
+  ...readFileSync(join(ROOT, "lib/index.ts"), "utf8").matchAll(/^export \* from "\.\/([\w/-]+)";$/gm),
 ].map(([, file]) => file);
 
 /** An app that takes one half of the constructs from the package and the other half from their own paths. */

@@ -5,7 +5,7 @@ import { createServer, Server } from "node:https";
 import { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { JobProgram, programCommand } from "../../lib/private/job-programs";
+import { JobProgram, programCommand } from "../../lib/private/kubernetes/job-programs";
 
 /** A call that a program made of the API server. */
 export interface Call {

@@ -1,8 +1,8 @@
+import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
+import { App, TerraformStack } from "cdktf";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
-import { App, TerraformStack } from "cdktf";
 import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
 import { GoogleApis } from "../../rehearsal/google/server";
 import { terraformDiagnostics, terraformPlan, testWithPlugins } from "../support/terraform";

@@ -1,9 +1,9 @@
+import { TerraformOutput, TerraformStack, TerraformVariable, Testing } from "cdktf";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TerraformOutput, TerraformStack, TerraformVariable, Testing } from "cdktf";
-import { terraformJson } from "../../lib/private/terraform-json";
+import { terraformJson } from "../../lib/private/terraform/json";
 import { testWithPlugins } from "../support/terraform";
 
 /** The outputs of a stack that has nothing else, as Terraform computes them. */

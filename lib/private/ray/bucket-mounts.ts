@@ -1,0 +1,154 @@
+import { Token } from "cdktf";
+import { IConstruct } from "constructs";
+import type { BucketMountOptions } from "../../contracts/bucket-mount-options";
+import type { RayPods } from "../../contracts/ray-pods";
+import type { IWorkloadIdentity } from "../../contracts/workload-identity";
+import { invalid, requireInteger } from "../validation";
+
+/** The user and group that the Ray images run as. */
+const RAY_USER = 1000;
+const RAY_GROUP = 100;
+
+/** https://github.com/GoogleCloudPlatform/gcs-fuse-csi-driver/blob/main/pkg/webhook/config.go */
+export const MOUNTED_ANNOTATION = "gke-gcsfuse/volumes";
+const STORAGE_LIMIT_ANNOTATION = "gke-gcsfuse/ephemeral-storage-limit";
+const DEFAULT_STORAGE_LIMIT_GIB = 5;
+
+/** What a pod cannot do without: its Ray, Ray's own files, the system. */
+const NEEDED = [
+  "/home/ray/anaconda3",
+  "/tmp/ray",
+  "/dev/shm",
+  "/var/run/secrets",
+  ...["/bin", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr"],
+];
+
+/**
+ * A bucket as a CSI ephemeral volume.
+ *
+ * https://github.com/GoogleCloudPlatform/gcs-fuse-csi-driver/blob/main/pkg/csi_driver/utils.go (the volume attributes)
+ */
+export function gcsFuseVolume(
+  volumeName: string,
+  bucketName: string,
+  options: BucketMountOptions,
+): { [field: string]: any } {
+  const mountOptions = [
+    ...((options.implicitDirs ?? true) ? ["implicit-dirs"] : []),
+    `uid=${options.uid ?? RAY_USER}`,
+    `gid=${options.gid ?? RAY_GROUP}`,
+    ...(options.onlyDir === undefined ? [] : [`only-dir=${options.onlyDir}`]),
+    ...(options.mountOptions ?? []),
+  ];
+  const cache = options.fileCacheGiB === undefined ? {} : { fileCacheCapacity: `${options.fileCacheGiB}Gi` };
+  return {
+    name: volumeName,
+    csi: {
+      driver: "gcsfuse.csi.storage.gke.io",
+      ...(options.readOnly ? { readOnly: true } : {}),
+      volumeAttributes: { bucketName, mountOptions: mountOptions.join(","), ...cache },
+    },
+  };
+}
+
+/** @throws if an option cannot be one of a mount */
+export function requireMountOptions(scope: IConstruct, options: BucketMountOptions): void {
+  requireInteger(scope, "uid", options.uid, 0);
+  requireInteger(scope, "gid", options.gid, 0);
+  requireInteger(scope, "fileCacheGiB", options.fileCacheGiB, 1);
+  const { onlyDir } = options;
+  if (onlyDir !== undefined && !Token.isUnresolved(onlyDir) && !/^[^/,\s]+(\/[^/,\s]+)*$/.test(onlyDir)) {
+    const rule =
+      'be a folder of the bucket such as "team-a/data", without a slash at its ends, blanks and commas';
+    throw invalid(scope, "onlyDir", rule, onlyDir);
+  }
+  options.mountOptions?.forEach((option, index) => {
+    if (!Token.isUnresolved(option) && !/^[a-z][^,\s]*$/.test(option)) {
+      const rule = "be one option of Cloud Storage FUSE, without dashes before it, blanks and commas";
+      throw invalid(scope, `mountOptions[${index}]`, rule, option);
+    }
+  });
+}
+
+/** A bucket that pods may mount: a `RayBucketAccess`. */
+interface MountableBucket extends IConstruct {
+  csiVolume(volumeName: string, options: BucketMountOptions): { [field: string]: any };
+  isGrantedTo(identity: IWorkloadIdentity): boolean;
+}
+
+/** The buckets that the pods of one Ray cluster mount. */
+export class BucketMounts {
+  private readonly mounted: { access: MountableBucket; mountPath: string }[] = [];
+  private cacheGiB = 0;
+
+  constructor(private readonly scope: IConstruct) {}
+
+  public add(
+    access: MountableBucket,
+    mountPath: string,
+    options: BucketMountOptions,
+    groups: RayPods[],
+  ): void {
+    this.requirePath(mountPath, groups);
+    const name = `bucket-${this.mounted.length}`;
+    const volume = access.csiVolume(name, options);
+    for (const pods of groups) {
+      pods.addVolume(volume);
+      pods.addVolumeMount({ name, mountPath, ...(options.readOnly ? { readOnly: true } : {}) });
+      pods.addAnnotation(MOUNTED_ANNOTATION, "true");
+    }
+    this.mounted.push({ access, mountPath });
+    this.cacheGiB += options.fileCacheGiB ?? 0;
+  }
+
+  /** What the driver's sidecar gets unless a group says otherwise. */
+  public get defaultAnnotations(): { [name: string]: string } {
+    if (this.cacheGiB === 0) return {};
+    return { [STORAGE_LIMIT_ANNOTATION]: `${DEFAULT_STORAGE_LIMIT_GIB + this.cacheGiB}Gi` };
+  }
+
+  /**
+   * @param identities whose pods mount the buckets, by property
+   * @throws if one of them was granted nothing on a bucket: its pods would never start
+   */
+  public requireGrants(identities: { [property: string]: IWorkloadIdentity }): void {
+    for (const { access, mountPath } of this.mounted) {
+      for (const [property, identity] of Object.entries(identities)) {
+        if (!access.isGrantedTo(identity)) {
+          throw invalid(
+            this.scope,
+            property,
+            `be granted access to the bucket at ${mountPath}: ${access.node.path} grants ${identity.node.path} nothing`,
+          );
+        }
+      }
+    }
+  }
+
+  private requirePath(mountPath: string, groups: RayPods[]): void {
+    if (Token.isUnresolved(mountPath)) return;
+    if (!/^(\/[^/:\s]+)+$/.test(mountPath) || mountPath.split("/").some((part) => /^\.+$/.test(part))) {
+      const rule = 'be an absolute path such as "/data", without a slash at its end, dots, colons and blanks';
+      throw invalid(this.scope, "mountPath", rule, mountPath);
+    }
+    const needed = NEEDED.find((path) => liesIn(path, mountPath) || liesIn(mountPath, path));
+    if (needed !== undefined) {
+      throw invalid(this.scope, "mountPath", `not hide or lie in ${needed}, which the pods need`, mountPath);
+    }
+    const taken = groups.flatMap((pods) => pods.volumeMounts.map((mount) => String(mount.mountPath)));
+    const other = taken.find((path) => liesIn(path, mountPath) || liesIn(mountPath, path));
+    if (other !== undefined) {
+      throw invalid(
+        this.scope,
+        "mountPath",
+        `not hide or lie in ${other}, where something is mounted`,
+        mountPath,
+      );
+    }
+  }
+}
+
+/** Whether a path is a folder itself or something in it. */
+function liesIn(path: string, folder: string): boolean {
+  return `${path}/`.startsWith(`${folder.replace(/\/$/, "")}/`);
+}

@@ -1,0 +1,94 @@
+import { NetworkPolicyV1, NetworkPolicyV1Spec } from "@cdktf/provider-kubernetes/lib/network-policy-v1";
+import { ITerraformDependable } from "cdktf";
+import { Construct } from "constructs";
+import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
+import type { IRayCluster } from "../../contracts/ray-cluster";
+import type { RayNetworkPeer } from "../../contracts/ray-network-peer";
+import { CIDR_BLOCK, DNS_LABEL, invalid, requireInteger, requireName } from "../validation";
+
+const DASHBOARD_PORT = 8265;
+
+export interface RayNetworkPolicyProps {
+  readonly cluster: IGkeWorkloadIdentityCluster;
+  readonly namespace: string;
+  readonly rayClusterName: string;
+  readonly operatorPeer: RayNetworkPeer;
+  readonly peers: RayNetworkPeer[];
+  readonly dependencies: ITerraformDependable[];
+}
+
+/** Lets the Ray cluster's own pods and the operator in on every port, chosen peers on theirs, and nobody else. */
+export class RayNetworkPolicy {
+  public readonly resource: NetworkPolicyV1;
+  private readonly peers: RayNetworkPeer[];
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: RayNetworkPolicyProps,
+  ) {
+    this.peers = [...props.peers];
+    this.resource = new NetworkPolicyV1(scope, id, {
+      metadata: { name: `${props.rayClusterName}-ray`, namespace: props.namespace },
+      spec: this.spec(),
+      dependsOn: props.dependencies,
+      provider: props.cluster.kubernetesProvider,
+    });
+  }
+
+  public allow(peer: RayNetworkPeer): void {
+    this.peers.push(peer);
+    this.resource.putSpec(this.spec());
+  }
+
+  private spec(): NetworkPolicyV1Spec {
+    const ownPods = { matchLabels: { "ray.io/cluster": this.props.rayClusterName } };
+    return {
+      podSelector: ownPods,
+      policyTypes: ["Ingress"],
+      ingress: [
+        { from: [{ podSelector: ownPods }, peerSelector(this.props.operatorPeer)] },
+        ...this.peers.map((peer) => ({
+          from: [peerSelector(peer)],
+          ports: (peer.ports ?? [DASHBOARD_PORT]).map((port) => ({ port: `${port}`, protocol: "TCP" })),
+        })),
+      ],
+    };
+  }
+}
+
+/** @throws if the network policy of a Ray cluster is not made by this library */
+export function requireNetworkPolicy(rayCluster: IRayCluster): void {
+  if (rayCluster.networkPolicy) return;
+  throw invalid(rayCluster, "networkPolicy", "be on to let only chosen peers in", false);
+}
+
+/** @throws if the peer names both pods and an address range, or neither a port nor a name that can be */
+export function requireNetworkPeer(scope: Construct, property: string, peer: RayNetworkPeer): void {
+  requireName(scope, `${property}.namespace`, peer.namespace, DNS_LABEL);
+  requireName(scope, `${property}.cidrBlock`, peer.cidrBlock, CIDR_BLOCK);
+  if (peer.cidrBlock !== undefined && (peer.namespace ?? peer.podLabels) !== undefined) {
+    throw invalid(
+      scope,
+      `${property}.cidrBlock`,
+      "not be given together with 'namespace' or 'podLabels'",
+      peer.cidrBlock,
+    );
+  }
+  if (peer.cidrBlock === undefined && peer.namespace === undefined && peer.podLabels === undefined) {
+    throw invalid(scope, property, "have 'namespace', 'podLabels' or 'cidrBlock'", peer);
+  }
+  if (peer.ports?.length === 0)
+    throw invalid(scope, `${property}.ports`, "name at least one port", peer.ports);
+  peer.ports?.forEach((port, index) => requireInteger(scope, `${property}.ports[${index}]`, port, 1, 65535));
+}
+
+function peerSelector(peer: RayNetworkPeer) {
+  if (peer.cidrBlock !== undefined) return { ipBlock: { cidr: peer.cidrBlock } };
+  return {
+    namespaceSelector: peer.namespace
+      ? { matchLabels: { "kubernetes.io/metadata.name": peer.namespace } }
+      : undefined,
+    podSelector: peer.podLabels ? { matchLabels: peer.podLabels } : undefined,
+  };
+}

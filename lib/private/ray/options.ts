@@ -1,0 +1,155 @@
+import { Token } from "cdktf";
+import { IConstruct } from "constructs";
+import { RayAutoscalerOptions, RayAutoscalerVersion } from "../../contracts/ray-autoscaler-options";
+import type { RayClusterProps } from "../../contracts/ray-cluster";
+import type {
+  RayGcsFaultToleranceOptions,
+  RaySecretKey,
+} from "../../contracts/ray-gcs-fault-tolerance-options";
+import type { NodeResources } from "../gke/machine-types";
+import { cpuQuantity, memoryQuantity } from "../kubernetes/quantities";
+import { CONTAINER_SECURITY_CONTEXT } from "../kubernetes/security-context";
+import { DNS_SUBDOMAIN, invalid, requireInteger, requireName, requirePositive } from "../validation";
+import { DEFAULT_RAY_VERSION, isAtLeast } from "./versions";
+
+/** What the operator gives the autoscaler's container where nothing is said. */
+const AUTOSCALER: NodeResources = { cpu: 0.5, memoryGiB: 0.5 };
+
+/** The operator refuses these, or a password would stand in the manifest. */
+const REDIS_VARIABLES = ["RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD"];
+const REDIS_PARAMETERS = ["redis-username", "redis-password"];
+
+/**
+ * What the head tells Ray of the autoscaler's version. KubeRay knows only the second one by its field, and refuses the field
+ * beside this variable; without it Ray's head chooses, and takes the second one from Ray 2.47 on.
+ *
+ * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/util.go (IsAutoscalingV2Enabled)
+ */
+const AUTOSCALER_VARIABLE = "RAY_enable_autoscaler_v2";
+
+/** CPUs and memory of the autoscaler's container. */
+export function autoscalerResources(options: RayAutoscalerOptions = {}): NodeResources {
+  return { cpu: options.cpu ?? AUTOSCALER.cpu, memoryGiB: options.memoryGiB ?? AUTOSCALER.memoryGiB };
+}
+
+/** The field `autoscalerOptions` of a RayCluster. */
+export function autoscalerOptionsOf(options: RayAutoscalerOptions = {}): { [field: string]: any } {
+  const { version, idleTimeoutSeconds, upscalingMode } = options;
+  const { cpu, memoryGiB } = autoscalerResources(options);
+  const resources = { cpu: cpuQuantity(cpu), memory: memoryQuantity(memoryGiB) };
+  const own = options.cpu !== undefined || options.memoryGiB !== undefined;
+  return {
+    version: version === RayAutoscalerVersion.V1 ? undefined : version,
+    idleTimeoutSeconds,
+    upscalingMode,
+    resources: own ? { requests: resources, limits: resources } : undefined,
+    // It shares a folder with jobs, and must not be led to write into its own programs.
+    securityContext: { ...CONTAINER_SECURITY_CONTEXT, readOnlyRootFilesystem: true },
+  };
+}
+
+/**
+ * Environment of the head that chooses the autoscaler.
+ *
+ * @param given environment of the head from elsewhere
+ * @throws if that chooses an autoscaler too
+ */
+export function autoscalerEnvOf(
+  scope: IConstruct,
+  { version }: RayAutoscalerOptions = {},
+  given: { [name: string]: string } = {},
+): { [name: string]: string } {
+  if (version !== undefined && given[AUTOSCALER_VARIABLE] !== undefined) {
+    const rule = `be left to 'autoscalerOptions.version' (${version})`;
+    throw invalid(scope, `head.env.${AUTOSCALER_VARIABLE}`, rule, given[AUTOSCALER_VARIABLE]);
+  }
+  return version === RayAutoscalerVersion.V1 ? { [AUTOSCALER_VARIABLE]: "0" } : {};
+}
+
+/** The field `gcsFaultToleranceOptions` of a RayCluster. */
+export function gcsFaultToleranceOptionsOf(options: RayGcsFaultToleranceOptions): { [field: string]: any } {
+  const credential = (secret: RaySecretKey | undefined) =>
+    secret && { valueFrom: { secretKeyRef: { name: secret.secretName, key: secret.key } } };
+  return {
+    redisAddress: options.redisAddress,
+    redisUsername: credential(options.redisUsername),
+    redisPassword: credential(options.redisPassword),
+    externalStorageNamespace: options.externalStorageNamespace,
+  };
+}
+
+/**
+ * @throws if the autoscaler cannot do what is asked for
+ *
+ * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/apis/ray/v1/raycluster_types.go (AutoscalerOptions)
+ */
+export function requireAutoscalerOptions(
+  scope: IConstruct,
+  { autoscalerOptions: options, operator }: RayClusterProps,
+  autoscaling: boolean,
+): void {
+  if (options === undefined) return;
+  if (!autoscaling) {
+    throw invalid(scope, "autoscalerOptions", "not be given where no worker group can grow", options);
+  }
+  requireInteger(scope, "autoscalerOptions.idleTimeoutSeconds", options.idleTimeoutSeconds, 0);
+  requirePositive(scope, "autoscalerOptions.cpu", options.cpu);
+  requirePositive(scope, "autoscalerOptions.memoryGiB", options.memoryGiB);
+  if (options.version === RayAutoscalerVersion.V2 && !isAtLeast(operator.kuberayVersion, "1.4.0")) {
+    const version = operator.kuberayVersion ?? "not known";
+    throw invalid(
+      scope,
+      "autoscalerOptions.version",
+      `not be given with an operator whose KubeRay version is ${version}: it needs 1.4.0 (state 'kuberayVersion' at ${operator.node.path} if it has that)`,
+    );
+  }
+}
+
+/**
+ * @throws if the head could not reach a Redis so, or would show a credential
+ *
+ * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/validation.go (ValidateRayClusterSpec)
+ */
+export function requireGcsFaultTolerance(scope: IConstruct, props: RayClusterProps): void {
+  const { env = {}, rayStartParams = {} } = props.head;
+  for (const [path, given, names] of [
+    ["head.env", env, REDIS_VARIABLES],
+    ["head.rayStartParams", rayStartParams, REDIS_PARAMETERS],
+  ] as const) {
+    const name = names.find((one) => given[one] !== undefined);
+    if (name !== undefined) throw invalid(scope, `${path}.${name}`, "be left to 'gcsFaultToleranceOptions'");
+  }
+  const options = props.gcsFaultToleranceOptions;
+  if (options === undefined) return;
+  requireAddress(scope, options.redisAddress);
+  for (const property of ["redisUsername", "redisPassword"] as const) {
+    const secret = options[property];
+    const path = `gcsFaultToleranceOptions.${property}`;
+    requireName(scope, `${path}.secretName`, secret?.secretName, DNS_SUBDOMAIN);
+    if (secret?.key === "") throw invalid(scope, `${path}.key`, "be a key of the Secret", secret.key);
+  }
+  const { kuberayVersion } = props.operator;
+  if (kuberayVersion !== undefined && !isAtLeast(kuberayVersion, "1.3.0")) {
+    const rule = `not be given with an operator whose KubeRay version is ${kuberayVersion}: it needs 1.3.0`;
+    throw invalid(scope, "gcsFaultToleranceOptions", rule);
+  }
+  const rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
+  const known = !Token.isUnresolved(rayVersion);
+  if (options.redisUsername !== undefined && known && !isAtLeast(rayVersion, "2.41.0")) {
+    const rule = `be used with Ray 2.41.0 or newer, not with ${rayVersion}`;
+    throw invalid(scope, "gcsFaultToleranceOptions.redisUsername", rule);
+  }
+}
+
+/** Never says what was given where that may hold a password. */
+function requireAddress(scope: IConstruct, address: string): void {
+  const property = "gcsFaultToleranceOptions.redisAddress";
+  if (Token.isUnresolved(address)) return;
+  if (address.includes("@")) {
+    throw invalid(scope, property, "hold no credentials: 'redisUsername' and 'redisPassword' are for those");
+  }
+  if (!/^(rediss?:\/\/)?[A-Za-z0-9.-]+:\d+$/.test(address)) {
+    const rule = 'be a host and a port such as "redis:6379" or "rediss://redis.example.com:6379"';
+    throw invalid(scope, property, rule, address);
+  }
+}

@@ -1,0 +1,72 @@
+import {
+  DefaultTokenResolver,
+  StringConcat,
+  TerraformProvider,
+  TerraformStack,
+  Token,
+  Tokenization,
+} from "cdktf";
+import { IConstruct } from "constructs";
+import { invalid } from "../validation";
+
+/**
+ * What a namespace is for. Whoever may start pods in a namespace can use every service account and every Secret in it, so a
+ * namespace has one purpose.
+ */
+export enum NamespacePurpose {
+  OPERATOR = "the KubeRay operator",
+  RAY = "the pods of a Ray cluster",
+  RAY_PROXY = "the proxy of a Ray cluster",
+  SKYPILOT_LAUNCHER = "the launcher of SkyPilot",
+  SKYPILOT_WORKLOADS = "the tasks of SkyPilot",
+  SKYPILOT_SYSTEM = "the DaemonSet of SkyPilot",
+}
+
+/** Somebody's use of a namespace. */
+export interface NamespaceClaim {
+  readonly namespace: string;
+  readonly purpose: NamespacePurpose;
+  /** The property that names the namespace, for error messages. */
+  readonly property: string;
+  /** The provider of the cluster, asked for only where a namespace of that name has two purposes. */
+  readonly provider: () => TerraformProvider;
+}
+
+interface KnownClaim extends NamespaceClaim {
+  readonly scope: IConstruct;
+}
+
+/** The claims of each stack. */
+const claims = new WeakMap<TerraformStack, KnownClaim[]>();
+
+/** @throws if another construct has the namespace, on the same cluster, for a purpose that does not go with this one */
+export function claimNamespace(scope: IConstruct, claim: NamespaceClaim): void {
+  const stack = TerraformStack.of(scope);
+  const known = claims.get(stack) ?? [];
+  const other = known.find(
+    (earlier) =>
+      !goTogether(earlier.purpose, claim.purpose) &&
+      namespaceKey(stack, earlier.namespace) === namespaceKey(stack, claim.namespace) &&
+      earlier.provider() === claim.provider(),
+  );
+  if (other !== undefined) {
+    const namespace = JSON.stringify(namespaceKey(stack, claim.namespace));
+    const requirement = `not use the namespace ${namespace}, which ${other.scope.node.path} has for ${other.purpose}: whoever may start pods in a namespace can use every service account in it`;
+    throw invalid(scope, claim.property, requirement);
+  }
+  claims.set(stack, [...known, { ...claim, scope }]);
+}
+
+/** Tells namespaces apart: the name, or the reference behind a token, which is another token each time it is asked for. */
+export function namespaceKey(stack: TerraformStack, namespace: string): string {
+  if (!Token.isUnresolved(namespace)) return namespace;
+  const resolver = new DefaultTokenResolver(new StringConcat());
+  const resolved = Tokenization.resolve(namespace, { scope: stack, resolver });
+  return typeof resolved === "string" ? resolved : namespace;
+}
+
+/** Ray clusters have long been put beside the operator, as in Ray's own guides. */
+function goTogether(one: NamespacePurpose, other: NamespacePurpose): boolean {
+  const both = [one, other];
+  return one === other || (both.includes(NamespacePurpose.RAY) && both.includes(NamespacePurpose.OPERATOR));
+}
