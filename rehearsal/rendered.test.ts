@@ -55,6 +55,11 @@ test("a Deployment is rendered with the names and numbers of Kubernetes", () => 
     ["configMap", "name"],
     ["name", "projected"],
   ]);
+  expect(pod.volumes[1].projected.sources.flatMap(Object.keys)).toEqual([
+    "serviceAccountToken",
+    "configMap",
+    "downwardAPI",
+  ]);
 });
 
 test("a Service is rendered with its selector as labels and its ports as numbers", () => {

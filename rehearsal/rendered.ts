@@ -50,8 +50,11 @@ const PLURALS: Readonly<Record<string, string>> = {
 /** Attributes that are text in Terraform, and numbers in Kubernetes where they are written as one: a port may have a name. */
 const NUMBERS = ["max_unavailable", "port", "replicas", "target_port"];
 
-/** Attributes that Kubernetes calls otherwise: the provider encodes what is written here as it is. */
-const RENAMED: Readonly<Record<string, string>> = { data_wo: "stringData" };
+/** Attributes that Kubernetes calls otherwise: the provider encodes `data_wo` as it is, and DownwardAPI is an acronym. */
+const RENAMED: Readonly<Record<string, string>> = {
+  data_wo: "stringData",
+  downward_api: "downwardAPI",
+};
 
 /** Attributes that only Terraform reads. */
 const TERRAFORM_ONLY = [

@@ -135,6 +135,7 @@ const BUCKET: Readonly<Record<string, Entry<RayBucketAccessProps>>> = {
 
 const IDENTITY: Readonly<Record<string, Entry<RayBucketAccessProps>>> = {
   createNamespace: inKubernetes,
+  podSecurityStandard: inKubernetes,
   createServiceAccount: inKubernetes,
   automountServiceAccountToken: inKubernetes,
   googleServiceAccountId: { googleServiceAccountId: "my-iam-sa" },
@@ -153,7 +154,7 @@ test("every prop of a bucket is tried in some round", () => {
 });
 
 test("every optional prop has an entry here", () => {
-  const cluster = "gke-cluster-options.ts";
+  const cluster = "gke-workload-identity-cluster.ts";
   expect(Object.keys(CLUSTER)).toEqual([
     ...optionalProps(cluster, "GkeClusterOptions"),
     ...optionalProps(cluster, "GkeWorkloadIdentityClusterProps"),

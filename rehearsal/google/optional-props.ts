@@ -8,7 +8,7 @@ import {
   ScriptTarget,
 } from "typescript";
 
-const LIB = join(__dirname, "../../lib");
+const LIB = join(__dirname, "../../lib/contracts");
 
 /** Names of the optional properties that an interface of the library declares itself. */
 export function optionalProps(file: string, interfaceName: string): string[] {
