@@ -23,6 +23,7 @@ export const AUTH_SITE: SiteOptions = {
           initialNodeCount: 1,
           workloadIdentityConfig: { workloadPool: "my-project-id.svc.id.goog" },
           networkConfig: { datapathProvider: "ADVANCED_DATAPATH" },
+          addonsConfig: { rayOperatorConfig: { enabled: true } },
         },
       },
     ],
