@@ -17,6 +17,16 @@ install_checkov() {
     echo "checkov cannot be installed: needs python3 with venv, and PyPI"
 }
 
+# The unit tests on another version of Node.js, which npm's package `node` brings.
+unit_on() {
+  local version="$1" node=(npm exec --yes --package="node@$1" -- node)
+  if "${node[@]}" --version >/dev/null; then
+    suite "unit-node-$version" "${node[@]}" node_modules/jest/bin/jest.js --selectProjects unit --maxWorkers=100%
+  else
+    skip "unit-node-$version: npm cannot fetch Node.js $version"
+  fi
+}
+
 suite unit npm test --
 check lint npm run --silent lint
 check typecheck npm run --silent typecheck
@@ -25,6 +35,8 @@ check duplicate-code npm run --silent check:duplicates
 check jsii npm run --silent check:jsii
 check docs npm run --silent check:docs
 check synth npm run --silent synth
+unit_on 22
+unit_on 24
 suite package npx jest --selectProjects package
 suite cdktn npm run --silent test:cdktn --
 install_checkov
