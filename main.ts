@@ -1,3 +1,6 @@
+import * as nodeModule from "node:module";
+// From Node.js 22 on, what is loaded below is compiled once and read from a cache of Node's own at the next run.
+(nodeModule as { enableCompileCache?: () => unknown }).enableCompileCache?.();
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { App, CloudBackend, NamedCloudWorkspace } from "cdktf";
 import { nearest } from "./lib/private/nearest";
