@@ -1,19 +1,22 @@
+const TYPESCRIPT = { "\\.ts$": ["ts-jest", { diagnostics: false }] };
+
 /** One project a kind of test, so that `npm test` stays a matter of seconds. */
 const project = (displayName, testMatch, options) => ({
   displayName,
   testMatch,
   testEnvironment: "node",
-  transform: { "^.+\\.ts$": ["ts-jest", { diagnostics: false }] },
+  transform: TYPESCRIPT,
   ...options,
 });
 
 /** See test/support/environment.ts. */
 const sharedCdktf = {
   testEnvironment: "<rootDir>/test/support/environment.ts",
-  moduleNameMapper: {
-    "^cdktf$": "<rootDir>/test/support/shared/cdktf.ts",
-    "^constructs$": "<rootDir>/test/support/shared/constructs.ts",
+  transform: {
+    ...TYPESCRIPT,
+    "/node_modules/(cdktf|constructs|@cdktf)/": "<rootDir>/test/support/outside.mjs",
   },
+  transformIgnorePatterns: ["/node_modules/(?!(cdktf|constructs|@cdktf)/)"],
 };
 
 export default {

@@ -1,1 +1,0 @@
-export = (globalThis as any).sharedModules.cdktf;
