@@ -13,7 +13,7 @@ function sources(folder: string): string[] {
 
 const library = sources("lib");
 
-/** Provider classes that each module loads when it is loaded first, in a process of its own for them all. */
+/** Provider classes that each of the modules loads when it is loaded first, in one process for them all. */
 function providerClassesOf(modules: string[]): Record<string, string[]> {
   const outdir = mkdtempSync(join(tmpdir(), "imports-"));
   const script = `
@@ -56,6 +56,29 @@ function importsOf(file: string, from: RegExp): string[] {
   );
 }
 
+/** What constructs load that are imported by their own paths. */
+const CONSTRUCTS = [
+  "lib/ray-bucket-access",
+  "lib/ray-cluster",
+  "lib/runtime-env-netrc",
+  "lib/ray-auth-proxy",
+  "lib/skypilot-service-account",
+];
+
+/** The examples that import constructs by their paths, each with those of lib that it imports. */
+const modulesOf = new Map(
+  sources("examples")
+    .filter((file) => importsOf(file, /^\.\.(\/lib)$/).length === 0)
+    .map((file) => [file, importsOf(file, /^\.\.\/(lib\/.+)$/)]),
+);
+
+let loaded: Record<string, string[]>;
+beforeAll(() => {
+  loaded = providerClassesOf([
+    ...new Set([...CONSTRUCTS, ...modulesOf.keys(), ...[...modulesOf.values()].flat()]),
+  ]);
+});
+
 test.each(library.concat("main.ts", sources("examples")))(
   "%s imports no index of a provider package",
   (file) => {
@@ -78,15 +101,7 @@ test("the library never adds a dependency to a construct's node, which cdktf ign
 });
 
 test("a construct imported by its own path loads only its own provider classes", () => {
-  const constructs = [
-    "ray-bucket-access",
-    "ray-cluster",
-    "runtime-env-netrc",
-    "ray-auth-proxy",
-    "skypilot-service-account",
-  ];
-
-  expect(providerClassesOf(constructs.map((name) => `lib/${name}`))).toEqual({
+  expect(Object.fromEntries(CONSTRUCTS.map((path) => [path, loaded[path]]))).toEqual({
     "lib/ray-bucket-access": [
       "google/data-google-project",
       "google/service-account",
@@ -133,12 +148,10 @@ test("a construct imported by its own path loads only its own provider classes",
 });
 
 test("an example that imports constructs by their paths synthesizes with their provider classes and its own", () => {
-  const examples = sources("examples").filter((file) => importsOf(file, /^\.\.(\/lib)$/).length === 0);
-  const constructs = new Map(examples.map((file) => [file, importsOf(file, /^\.\.\/(lib\/.+)$/)]));
-  const loaded = providerClassesOf([...examples, ...new Set([...constructs.values()].flat())]);
+  const examples = [...modulesOf.keys()];
 
   expect(examples).toContain("examples/own-cluster.ts");
-  for (const [file, modules] of constructs) {
+  for (const [file, modules] of modulesOf) {
     const own = importsOf(file, /^@cdktf\/provider-(\w+\/lib\/.+)$/).map((path) =>
       path.replace("/lib/", "/"),
     );

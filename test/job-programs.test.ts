@@ -84,7 +84,7 @@ describe("the gate", () => {
   testWithPython("gives up a call that is not answered, and makes another", async () => {
     await host.serve(inTurn("nothing", SERVED));
 
-    const { exitCode, output } = await host.run("wait_for_ray_api", [], { callSeconds: 0.5 });
+    const { exitCode, output } = await host.run("wait_for_ray_api", [], { callSeconds: 0.3 });
 
     expect(exitCode).toBe(0);
     expect(output).toMatch(/^CallError: GET \/apis\/ray.io\/v1: .*timed out$/m);

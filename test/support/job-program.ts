@@ -148,7 +148,7 @@ export class ProgramHost {
     const constants = {
       SERVER: `"https://127.0.0.1:${this.port}"`,
       ACCOUNT: `pathlib.Path(${JSON.stringify(this.folder)})`,
-      POLL_SECONDS: "0.02",
+      POLL_SECONDS: "0.002",
       CALL_SECONDS: `${changes.callSeconds ?? 10}`,
     };
     let here = text;
