@@ -1,5 +1,5 @@
 import { KubeRayOperator, RayCluster } from "../lib";
-import { mayConnect } from "./support/network-policy";
+import { openPorts } from "./support/network-policy";
 import { emptyStack, existingCluster } from "./support/stacks";
 import { Template } from "./support/template";
 
@@ -34,7 +34,7 @@ test.each([
   ["a chosen address", { address: "10.8.0.17" }, [8265]],
   ["another address", { address: "10.8.1.17" }, []],
 ])("%s may connect only where it is let", (_who, caller, ports) => {
-  expect(PORTS.filter((port) => mayConnect(policy, caller, port))).toEqual(ports);
+  expect(openPorts(policy, caller, PORTS)).toEqual(ports);
 });
 
 test("the policy is for the pods of this Ray cluster, head and workers, and closes what it does not name", () => {

@@ -12,11 +12,17 @@ export interface Caller {
  * https://kubernetes.io/docs/concepts/services-networking/network-policies/
  */
 export function mayConnect(policy: any, caller: Caller, port: number): boolean {
+  return openPorts(policy, caller, [port]).length === 1;
+}
+
+/** Those of the ports that it lets somebody connect to. */
+export function openPorts(policy: any, caller: Caller, ports: number[]): number[] {
   const { namespace } = policy.metadata;
-  return policy.spec.ingress.some(
-    (rule: any) =>
-      (rule.from === undefined || rule.from.some((peer: any) => isPeer(peer, caller, namespace))) &&
-      (rule.ports === undefined || rule.ports.some((allowed: any) => isPort(allowed, port))),
+  const rules = policy.spec.ingress.filter(
+    ({ from }: any) => from === undefined || from.some((peer: any) => isPeer(peer, caller, namespace)),
+  );
+  return ports.filter((port) =>
+    rules.some((rule: any) => rule.ports === undefined || rule.ports.some((each: any) => isPort(each, port))),
   );
 }
 
