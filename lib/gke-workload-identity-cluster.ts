@@ -1,4 +1,3 @@
-import { ContainerNodePool } from "@cdktf/provider-google/lib/container-node-pool";
 import { ProjectIamMember } from "@cdktf/provider-google/lib/project-iam-member";
 import { ProjectService } from "@cdktf/provider-google/lib/project-service";
 import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
@@ -28,7 +27,7 @@ import {
 import { isZone, requireNodeZones } from "./private/gke/locations";
 import { requireSharedNetwork } from "./private/gke/networks";
 import { requireNodePools } from "./private/gke/node-pool-rules";
-import { hasAccelerators, nodePoolConfig, temporaryNodes } from "./private/gke/node-pools";
+import { hasAccelerators, nodePoolAttributes, temporaryNodes } from "./private/gke/node-pools";
 import { claim, clusterKey, projectKey } from "./private/terraform/claims";
 import { fitName, fitText, LONGEST_DISPLAY_NAME } from "./private/terraform/names";
 import { PlainAttributes, PlainResource } from "./private/terraform/plain-elements";
@@ -88,7 +87,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   /** The cluster itself, for `addOverride` of what is not modelled here. */
   public readonly resource: TerraformResource;
   private readonly apis = new Map<string, ProjectService>();
-  private readonly poolResources = new Map<string, ContainerNodePool>();
+  private readonly poolResources = new Map<string, TerraformResource>();
 
   constructor(scope: Construct, id: string, props: GkeWorkloadIdentityClusterProps) {
     super(scope, id, props);
@@ -373,21 +372,28 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     pool: GkeNodePool,
     props: GkeWorkloadIdentityClusterProps,
     dependsOn: ITerraformDependable[],
-  ): ContainerNodePool {
+  ): TerraformResource {
     const timeout = `${props.timeoutMinutes ?? 45}m`;
     const name = Token.isUnresolved(pool.name) ? `${this.nodePools.indexOf(pool)}` : pool.name;
-    const config = nodePoolConfig(pool, this.nodeServiceAccountEmail, props.bootDiskKmsKey);
-    const resource = new ContainerNodePool(this, `pool-${name}`, {
-      ...config,
+    const meta = {
+      terraformResourceType: "google_container_node_pool",
+      terraformGeneratorMetadata: { providerName: "google" },
+      lifecycle: {
+        // The size belongs to the autoscaler once the pool exists; a change here would replace the pool.
+        ignoreChanges: ["initial_node_count"],
+        // The name stays known when the cluster is replaced, and its pools go with it.
+        replaceTriggeredBy: [`${dependable(this.resource)}.id`],
+      },
+      dependsOn,
+      provider: props.googleProvider,
+    };
+    const resource = new PlainResource(this, `pool-${name}`, meta, {
+      ...nodePoolAttributes(pool, this.nodeServiceAccountEmail, props.bootDiskKmsKey),
       nodeLocations: pool.zones ?? this.zonesOfNodes(props),
       cluster: this.resource.getStringAttribute("name"),
       location: props.location,
       project: props.project,
       timeouts: { create: timeout, update: timeout, delete: timeout },
-      // The name stays known when the cluster is replaced, and its pools go with it.
-      lifecycle: { ...config.lifecycle, replaceTriggeredBy: [`${dependable(this.resource)}.id`] },
-      dependsOn,
-      provider: props.googleProvider,
     });
     this.poolResources.set(pool.name, resource);
     return resource;

@@ -1,6 +1,6 @@
-import { ContainerNodePoolConfig } from "@cdktf/provider-google/lib/container-node-pool";
 import { Fn, Token } from "cdktf";
 import { GkeGpuDriverVersion, GkeNodePool, GkeTaint, GkeTaintEffect } from "../../contracts/gke-node-pool";
+import { PlainAttributes } from "../terraform/plain-elements";
 import { SPOT_LABEL } from "./accelerators";
 import { defaultDiskType, isAcceleratorMachine } from "./machine-types";
 
@@ -78,11 +78,11 @@ export function temporaryNodes(serviceAccount: string, bootDiskKmsKey?: string) 
 }
 
 /** What a node pool is made of, as the provider wants it. */
-export function nodePoolConfig(
+export function nodePoolAttributes(
   pool: GkeNodePool,
   serviceAccount: string,
   bootDiskKmsKey?: string,
-): Omit<ContainerNodePoolConfig, "cluster"> {
+): PlainAttributes {
   const minNodeCount = pool.minNodeCount ?? 0;
   const taints = taintsOfPool(pool);
   return {
@@ -125,7 +125,5 @@ export function nodePoolConfig(
           ]
         : noAccelerator(pool.machineType),
     },
-    // The size belongs to the autoscaler once the pool exists; a change here would replace the pool.
-    lifecycle: { ignoreChanges: ["initial_node_count"] },
   };
 }
