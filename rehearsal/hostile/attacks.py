@@ -346,21 +346,33 @@ def attack_flood():
     return {**outcome, "started": started, "ended": ended, **notes}
 
 
+def wait_for_a_look(pid):
+    """Until a process that sleeps most of the time has woken up and sleeps again."""
+
+    def switches():
+        return [line for line in open(f"/proc/{pid}/status") if line.startswith("voluntary_ctxt_switches")]
+
+    before = switches()
+    while switches() == before:
+        time.sleep(0.005)
+
+
 def attack_dashboard():
-    """Ends Ray's dashboard, which runs as the same user, and listens in its place until Ray notices."""
+    """Ends Ray's dashboard, which runs as the same user, and listens in its place until `ray start` notices."""
     notes = nothing_noted()
-    named = [path for path in glob.glob("/proc/[0-9]*/cmdline") if b"dashboard/dashboard.py" in open(path, "rb").read()]
-    # Those that would notice and end the container; they are woken up again in the end.
-    watchers = [path for path in glob.glob("/proc/[0-9]*/cmdline") if b"ray\0start\0" in open(path, "rb").read()]
-    for path in watchers:
-        os.kill(int(path.split("/")[2]), signal.SIGSTOP)
+    commands = {path: open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/cmdline")}
+    named = [path for path, command in commands.items() if b"dashboard/dashboard.py" in command]
+    watchers = [path for path, command in commands.items() if b"ray\0start\0" in command]
+    # It looks once a second, and then the container ends.
+    wait_for_a_look(watchers[0].split("/")[2])
     for path in named:
         os.kill(int(path.split("/")[2]), signal.SIGKILL)
     take_the_port(10, notes)
-    time.sleep(8)
-    for path in watchers:
-        os.kill(int(path.split("/")[2]), signal.SIGCONT)
-    return {"dashboards": len(named), "watchers": len(watchers), **notes}
+    # Written down as it goes, because the container takes this process with it.
+    for _ in range(100):
+        keep("dashboard", {"dashboards": len(named), **notes})
+        time.sleep(0.05)
+    return {"dashboards": len(named), **notes}
 
 
 # Making the autoscaler write, which has a token and shares /tmp/ray and the network.

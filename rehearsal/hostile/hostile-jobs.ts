@@ -189,10 +189,9 @@ export class HostileJobs {
 
   /** Runs an attack while somebody keeps calling; returns its result and their calls. */
   public async attackUnderCalls(name: string, seconds: number): Promise<{ result: any; calls: Call[] }> {
-    await this.submit(name);
     const calls = this.call(seconds);
-    const result = await this.result(name);
-    return { result, calls: await calls };
+    await this.submit(name);
+    return { calls: await calls, result: await this.result(name) };
   }
 
   /** Somebody calls the dashboard for so long. */

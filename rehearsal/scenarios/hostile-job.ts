@@ -1,6 +1,6 @@
 import { type Call, HostileJobs } from "../hostile/hostile-jobs";
 import { proxyNamespace } from "../proxy-pods";
-import { expect, Scenario } from "../stage";
+import { expect, Scenario, Stage } from "../stage";
 import { AUTH_SITE, MINI, NAMESPACE } from "./auth-stack";
 
 /** How long after a flood somebody is answered again. */
@@ -24,19 +24,16 @@ export const hostileJob: Scenario = {
     expect(driver.bind === "Address already in use", "the job listens on 8265", driver);
 
     stage.step("floods the proxy");
-    const flood = await jobs.attackUnderCalls("flood", 25);
+    const flood = await jobs.attackUnderCalls("flood", 40);
     stage.step(summaryOf(flood.calls, flood.result));
     expect(flood.result.connections >= 200, "there was no flood", flood.result);
     expect(flood.result.bind !== "done", "the job listens on 8265", flood.result);
     expectBack(flood.calls, flood.result.ended);
 
     stage.step("takes the place of Ray's dashboard");
-    const dashboard = await jobs.attackUnderCalls("dashboard", 20);
-    stage.step(summaryOf(dashboard.calls, dashboard.result));
-    expect(dashboard.result.requests > 0, "nobody called in the meantime", dashboard.result);
-    const { authorization, tokens } = dashboard.result;
-    expect(authorization === 0 && tokens.length === 0, "the proxy passes tokens on", dashboard.result);
-    await jobs.ray.waitForHead();
+    const { requests, authorization, tokens } = await takeDashboardsPlace(stage, jobs);
+    expect(requests > 0, "nobody called in the meantime");
+    expect(authorization === 0 && tokens.length === 0, "the proxy passes tokens on", tokens);
     await jobs.expectTokenNowhere();
     await stage.proxy(proxyNamespace(NAMESPACE), MINI).waitForReady(2);
   },
@@ -62,13 +59,23 @@ export const hostileJobControl: Scenario = {
     }
 
     stage.step("floods the proxy");
-    const { result, calls } = await jobs.attackUnderCalls("flood", 25);
+    const { result, calls } = await jobs.attackUnderCalls("flood", 40);
     stage.step(summaryOf(calls, result));
     expect(result.bind === "done", "the job does not get the proxy's port", result);
     const seen = result.tokens.some(({ hash }: { hash: string }) => hash === jobs.callerHash);
     expect(seen, "the job does not get the caller's token", result);
   },
 };
+
+/** Until somebody has called in the second in which the job listens, before Ray ends the container; three times at most. */
+async function takeDashboardsPlace(stage: Stage, jobs: HostileJobs): Promise<any> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { calls, result } = await jobs.attackUnderCalls("dashboard", 30);
+    stage.step(summaryOf(calls, result));
+    await jobs.ray.waitForHead();
+    if (result.requests > 0 || attempt === 3) return result;
+  }
+}
 
 /** What the job saw in the pod where it ran. */
 function expectNothingFound(found: any): void {
