@@ -38,6 +38,9 @@ function googleUser(name: string, groups?: readonly string[]): StaticUser {
   return { name, groups, token: `ya29.${randomBytes(32).toString("base64url")}` };
 }
 
+/** APIs of a project in which nothing was enabled yet, for `enabledApis`. */
+export const BARE_PROJECT: readonly string[] = ["serviceusage.googleapis.com"];
+
 export interface SiteOptions extends Partial<GoogleApisOptions> {
   /**
    * How long after the add-on is switched on the custom resource definitions appear, in milliseconds.

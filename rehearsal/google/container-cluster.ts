@@ -12,11 +12,6 @@ export interface ClusterTarget {
   readonly endpoint: string;
   /** Certificate authority of the API server there, as PEM. */
   readonly caPem: string;
-  /**
-   * Host that clusters answer as their DNS endpoint.
-   * @default - a name of the form that GKE gives, which leads nowhere
-   */
-  readonly dnsEndpoint?: string;
 }
 
 /** The driver stays on, as was recorded, also when a creation or an update asks for it to be off. */
@@ -234,7 +229,7 @@ export function controlPlaneEndpoints(
   target: ClusterTarget,
 ): Json {
   const hash = createHash("sha256").update(cluster.id).digest("hex").slice(0, 12);
-  const dnsEndpoint = target.dnsEndpoint ?? `gke-${hash}-${project.number}.${cluster.location}.gke.goog`;
+  const dnsEndpoint = `gke-${hash}-${project.number}.${cluster.location}.gke.goog`;
   const ip = overlay(
     {
       authorizedNetworksConfig: { gcpPublicCidrsAccessEnabled: true },

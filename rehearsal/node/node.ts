@@ -30,35 +30,11 @@ export interface NodeProps {
    */
   readonly hosts?: Readonly<Record<string, string>>;
   /**
-   * Token that the API server takes for an administrator's.
-   *
-   * @default - a random one
-   */
-  readonly adminToken?: string;
-  /**
-   * Name under which the administrator appears to Kubernetes.
-   *
-   * @default rehearsal-admin
-   */
-  readonly adminName?: string;
-  /**
    * Further users known by their tokens, for instance Google accounts.
    *
    * @default - none
    */
   readonly users?: readonly StaticUser[];
-  /**
-   * Labels of the node, besides those that every GKE node has.
-   *
-   * @default - none
-   */
-  readonly nodeLabels?: Readonly<Record<string, string>>;
-  /**
-   * What the requests of pods are multiplied with so that they fit the machine.
-   *
-   * @default - a sixteenth of CPU and of memory
-   */
-  readonly requestScale?: RequestScale;
 }
 
 /** A pod as the metadata server needs to know it. */
@@ -80,7 +56,7 @@ export interface KubectlOptions {
   readonly token?: string;
 }
 
-const DEFAULT_SCALE: RequestScale = { cpu: 1 / 16, memory: 1 / 16 };
+const REQUEST_SCALE: RequestScale = { cpu: 1 / 16, memory: 1 / 16 };
 
 /** Labels that GKE puts on the nodes of a Standard cluster with Workload Identity. */
 const GKE_LABELS = {
@@ -91,6 +67,9 @@ const GKE_LABELS = {
   "topology.kubernetes.io/region": "us-west1",
   "topology.kubernetes.io/zone": "us-west1-b",
 };
+
+/** Under this name an administrator appears to Kubernetes. */
+const ADMINISTRATOR = "rehearsal-admin";
 
 const ADMINISTRATORS = ["system:masters"];
 
@@ -159,16 +138,15 @@ export class Node {
   ) {
     this.level = props.run.level;
     this.logDir = props.run.logDir;
-    this.adminToken = props.adminToken ?? randomToken();
+    this.adminToken = randomToken();
     this.tokens = new Map(PROGRAM_USERS.map(({ name }) => [name, randomToken()]));
     this.supervisor = new Supervisor(props.run.logDir);
-    const adminName = props.adminName ?? "rehearsal-admin";
     this.controlPlane = new ControlPlane({
       ...settings,
       cache: props.cache,
       supervisor: this.supervisor,
       users: [
-        { token: this.adminToken, name: adminName, groups: ADMINISTRATORS },
+        { token: this.adminToken, name: ADMINISTRATOR, groups: ADMINISTRATORS },
         ...PROGRAM_USERS.map((user) => ({ ...user, token: this.tokenOf(user.name) })),
         ...(props.users ?? []),
       ],
@@ -302,7 +280,7 @@ export class Node {
         stateDir: this.settings.stateDir,
         controlGroup: run.controlGroup,
         authorityCertificate: this.controlPlane.authority.certificate,
-        labels: { ...GKE_LABELS, ...this.props.nodeLabels },
+        labels: GKE_LABELS,
       });
     }
     await Promise.all([this.startControlPlane(), this.host?.startContainerd()]);
@@ -318,10 +296,9 @@ export class Node {
 
   private async startControlPlane(): Promise<void> {
     await this.controlPlane.start();
-    const scale = this.props.requestScale ?? DEFAULT_SCALE;
     const { address } = this.settings;
     const certificate = await this.controlPlane.issueServerCertificate("request-scaling", [address]);
-    this.admission = await RequestScaling.start(address, certificate, scale);
+    this.admission = await RequestScaling.start(address, certificate, REQUEST_SCALE);
     this.kubeconfigPath = this.controlPlane.writeKubeconfig("admin", this.adminToken);
     this.client = new KubeClient(this.controlPlane.url, this.caPem, this.tokenOf("rehearsal:node"));
     await this.waitForApiServer();

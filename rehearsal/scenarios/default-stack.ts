@@ -2,7 +2,7 @@ import { ApiServerDoor } from "../api-server-door";
 import { synthesize } from "../apps";
 import type { Faults } from "../google/faults";
 import type { Snapshot } from "../google/server";
-import type { Site } from "../site";
+import { BARE_PROJECT, type Site } from "../site";
 import { expect, Stage } from "../stage";
 import type { PlannedChange, Terraform } from "../terraform";
 
@@ -11,9 +11,6 @@ const CLUSTER = `projects/${PROJECT}/locations/us-west1-b/clusters/cloud-bucket-
 
 /** Which of the notes that Helm keeps of a release say that it is at work on it. */
 const NOTES_OF_WORK = "status notin (deployed,superseded)";
-
-/** APIs that a new project has. */
-const BARE_PROJECT = ["serviceusage.googleapis.com"];
 
 /** The default stack in a bare project, with Kubernetes behind a door: what is made to go wrong, goes wrong in this. */
 export class DefaultStack {

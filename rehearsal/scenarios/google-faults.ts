@@ -1,6 +1,7 @@
 import type { RequestMatch } from "../google/faults";
 import { expect, Scenario, Stage } from "../stage";
 import { errorsOf, requireDone } from "../terraform";
+import { BARE_PROJECT } from "../site";
 import { GooglePart, PROTECTED, requireFailed } from "./google-part";
 
 const CLUSTER = "v1/projects/my-project-id/locations/us-west1-b/clusters/cloud-bucket-cluster";
@@ -19,9 +20,6 @@ const CREATIONS: readonly RequestMatch[] = [
   request("PUT", /\/storage\/v1\/b\/[^/]+\/iam/),
 ];
 
-/** APIs that a new project has. */
-const BARE_PROJECT = { enabledApis: ["serviceusage.googleapis.com"] };
-
 /** What the provider asks besides, to finish a cluster. */
 const TO_FINISH: readonly RequestMatch[] = [
   { method: "GET", path: /\/operations\// },
@@ -32,7 +30,7 @@ const TO_FINISH: readonly RequestMatch[] = [
 async function busy(stage: Stage): Promise<void> {
   for (const status of [429, 503] as const) {
     stage.step(`${status} to every request that changes something`);
-    const part = await GooglePart.open(stage, `busy-${status}`, {}, BARE_PROJECT);
+    const part = await GooglePart.open(stage, `busy-${status}`, {}, { enabledApis: BARE_PROJECT });
     const matches = [...CREATIONS, ...TO_FINISH];
     matches.forEach((match) => part.google.faults.fail({ match, status }));
     requireDone(await part.apply());
@@ -48,7 +46,7 @@ async function busy(stage: Stage): Promise<void> {
 
 /** Each creation is refused once with 409: grants are tried again, the rest fails and the next apply makes it. */
 async function conflicts(stage: Stage): Promise<void> {
-  const part = await GooglePart.open(stage, "conflicts", {}, BARE_PROJECT);
+  const part = await GooglePart.open(stage, "conflicts", {}, { enabledApis: BARE_PROJECT });
   CREATIONS.forEach((match) => part.google.faults.fail({ match, status: 409 }));
   const failed = new Set<string>();
   for (;;) {

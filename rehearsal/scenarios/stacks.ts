@@ -1,6 +1,6 @@
 import { mustChange, synthesizeStacks } from "../apps";
 import { SPREAD_TASKS } from "../ray-pods";
-import { GOOGLE_USERS, type SiteOptions } from "../site";
+import { BARE_PROJECT, GOOGLE_USERS, type SiteOptions } from "../site";
 import { expect, Scenario, Skipped, Stage } from "../stage";
 import type { Site } from "../site";
 import type { Terraform } from "../terraform";
@@ -48,9 +48,6 @@ async function teamIsThere(stage: Stage, site: Site): Promise<void> {
   const list = { apiVersion: "v1", kind: "List", items };
   await stage.node.kubectl(["create", "-f", "-"], { input: JSON.stringify(list) });
 }
-
-/** APIs that a new project has. */
-const BARE_PROJECT = ["serviceusage.googleapis.com"];
 
 /** Reads through the folder what the API has put into the bucket, once from there and once from the cache. */
 const READ_FOLDER = `
