@@ -42,6 +42,17 @@ test("what a field stands in is made where it is missing, with what is required 
   ]);
 });
 
+test("an item that is added has the value that is known for items", () => {
+  const schema: Schema = { properties: { list: { items: text } } };
+
+  expect(changesOf(schema, { list: ["a"] }, { "spec.list[]": "known" })).toEqual([
+    "spec.list: remove /spec/list undefined",
+    "spec.list[]: remove /spec/list/0 undefined",
+    'spec.list[]: add /spec/list/0 "known"',
+    'spec.list: add /spec/list/- "known"',
+  ]);
+});
+
 test("an item of a list is changed, taken away and added, and so is a key of a map", () => {
   const schema: Schema = { properties: { list: { items: text }, map: { additionalProperties: text } } };
 

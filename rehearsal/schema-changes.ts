@@ -83,7 +83,7 @@ export function fieldChanges(
       removable: true,
       set: (to) => ({ op: "add", path: at, value: to }),
     });
-    change(place, { op: "add", path: `${place.pointer}/-`, value: leastValue(items) });
+    change(place, { op: "add", path: `${place.pointer}/-`, value: known[item.field] ?? leastValue(items) });
   }
 }
 
