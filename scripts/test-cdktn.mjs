@@ -8,7 +8,15 @@ import { fileURLToPath } from "node:url";
 
 const CDKTN = "npm:cdktn@0.24.0";
 const SOURCES = ["bench", "docs", "examples", "lib", "rehearsal", "scripts", "test"];
-const FILES = ["README.md", "cdktf.json", "jest.config.mjs", "main.ts", "tsconfig.json"];
+const FILES = [
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "README.md",
+  "cdktf.json",
+  "jest.config.mjs",
+  "main.ts",
+  "tsconfig.json",
+];
 /** What compiles and tests; the rest of what develops the library is not needed. */
 const NEEDED =
   /^(@cdktf\/|@types\/|cdktf$|constructs$|jest(-environment-node)?$|ts-jest$|ts-node$|typescript$)/;

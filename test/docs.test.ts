@@ -4,9 +4,12 @@ import { graphPicture } from "../scripts/graph-picture";
 import { synthesizeApp } from "./support/apps";
 
 const ROOT = resolve(__dirname, "..");
-const PAGES = ["README.md", ...readdirSync(join(ROOT, "docs")).map((file) => `docs/${file}`)].filter((file) =>
-  file.endsWith(".md"),
-);
+const PAGES = [
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "README.md",
+  ...readdirSync(join(ROOT, "docs")).map((file) => `docs/${file}`),
+].filter((file) => file.endsWith(".md"));
 
 function read(file: string): string {
   return readFileSync(join(ROOT, file), "utf8");
@@ -52,6 +55,14 @@ test.each(PAGES)("every link of %s leads somewhere", (page) => {
     });
 
   expect(broken).toEqual([]);
+});
+
+test("every file that the guide for contributors names is there", () => {
+  const named = /`((?:bench|docs|examples|lib|rehearsal|scripts|test)\/[\w./-]*)`/g;
+  const files = [...read("CONTRIBUTING.md").matchAll(named)].map(([, file]) => file);
+
+  expect(files.length).toBeGreaterThan(50);
+  expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
 
 /** As GitHub makes them of headings. */
