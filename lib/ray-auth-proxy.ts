@@ -9,6 +9,7 @@ import { RayAuthProxyPlacement, RayAuthProxyProps, RayAuthResource } from "./con
 import type { IRayCluster } from "./contracts/ray-cluster";
 import { RbacSubject, RbacSubjectKind } from "./contracts/rbac-subject";
 import { AUTH_DELEGATOR, bindSubject, requireRbacSubject } from "./private/kubernetes/rbac";
+import { requireTolerations } from "./private/kubernetes/tolerations";
 import { CONFIG_FILE, DASHBOARD_PORT, ProxyContainerOptions } from "./private/ray/auth-proxy-container";
 import { ProxyDeployment } from "./private/ray/auth-proxy-deployment";
 import { addProxySidecar } from "./private/ray/auth-proxy-sidecar";
@@ -20,6 +21,7 @@ import {
   serviceHost,
 } from "./private/ray/commands";
 import { noteGuard } from "./private/ray/open-api";
+import { claim, clusterKey } from "./private/terraform/claims";
 import { fitName, shortHash } from "./private/terraform/names";
 import { NamespacePurpose } from "./private/terraform/namespace-purposes";
 import { useNamespace } from "./private/terraform/namespaces";
@@ -83,7 +85,7 @@ export class RayAuthProxy extends Construct {
 
   /**
    * @throws if Ray authenticates callers itself (`authOptions`), if the cluster enforces no network policies where the proxy
-   * depends on them, or if something else uses the ports, the container name or `RAY_AUTH_MODE` of the head
+   * depends on them, if the Ray cluster has a proxy already, or if something else uses the ports, the container name or `RAY_AUTH_MODE` of the head
    */
   constructor(scope: Construct, id: string, props: RayAuthProxyProps) {
     super(scope, id);
@@ -92,8 +94,8 @@ export class RayAuthProxy extends Construct {
     this.authorizeOn = props.authorizeOn ?? RayAuthResource.DASHBOARD;
     this.tls = props.tlsSecretName !== undefined;
     this.requireProps(props);
+    const { cluster, namespace, rayClusterName, headServiceAccountName, head, workers } = this.rayCluster;
     noteGuard(this.rayCluster);
-    const { rayClusterName, headServiceAccountName, head, workers } = this.rayCluster;
     const isSidecar = this.placement === RayAuthProxyPlacement.HEAD_SIDECAR;
     this.namespace = isSidecar ? this.rayCluster.namespace : this.ownNamespace(props);
     this.serviceName = isSidecar
@@ -119,6 +121,12 @@ export class RayAuthProxy extends Construct {
     if (props.submitterServiceAccountName !== undefined) {
       this.submitter = this.createSubmitter(props.submitterServiceAccountName);
     }
+    claim(this, {
+      property: "rayCluster",
+      name: rayClusterName,
+      what: `RayAuthProxy ${clusterKey(cluster)} ${namespace}/${rayClusterName}`,
+      advice: "use that proxy, which may grant more callers access",
+    });
   }
 
   /** Where the dashboard and the job API are once the port is forwarded. */
@@ -333,6 +341,7 @@ export class RayAuthProxy extends Construct {
     requireInteger(this, "replicas", props.replicas, 1);
     requirePositive(this, "cpu", props.cpu);
     requirePositive(this, "memoryGiB", props.memoryGiB);
+    requireTolerations(this, "tolerations", props.tolerations);
     this.requirePlacement(props);
     if (rayCluster.authOptions !== undefined) {
       throw invalid(

@@ -436,3 +436,25 @@ describe("refuses", () => {
     new RayAuthProxy(stack, "other", { rayCluster: ray, tolerations });
   });
 });
+
+test("a second proxy of one Ray cluster says to use the first one", () => {
+  const { stack, ray } = rayCluster();
+  new RayAuthProxy(stack, "auth", { rayCluster: ray });
+
+  expect(() => new RayAuthProxy(stack, "again", { rayCluster: ray })).toThrow(
+    new Error(
+      `'rayCluster' must not be one that stack/auth creates already: use that proxy, which may grant more callers access, got "raycluster-mini" (at stack/again)`,
+    ),
+  );
+});
+
+test("tolerations of the proxy that Kubernetes does not know are refused", () => {
+  const { stack, ray } = rayCluster();
+  const tolerations = [{ key: "team", effect: "NO_SCHEDULE" }];
+
+  expect(() => new RayAuthProxy(stack, "auth", { rayCluster: ray, tolerations })).toThrow(
+    new Error(
+      `'tolerations[0].effect' must be NoSchedule, PreferNoSchedule, NoExecute, got "NO_SCHEDULE" (at stack/auth)`,
+    ),
+  );
+});
