@@ -66,6 +66,27 @@ export default {
         VALIDATION,
       ),
     ),
+    only("rehearsal-tools-are-at-the-bottom", "What the rehearsal is made of.", "^rehearsal/tools/"),
+    ...["node", "terraform"].map((name) =>
+      only(
+        `rehearsal-${name}`,
+        "The node and Terraform know nothing of Google, nor of what is tried on them.",
+        `^rehearsal/${name}/(?!stops[.])`,
+        "^rehearsal/tools/",
+      ),
+    ),
+    only(
+      "rehearsal-google",
+      "The double of Google's APIs knows no node. Its tests call it by Terraform.",
+      "^rehearsal/google/(?!.*[.]test[.])",
+      "^rehearsal/tools/",
+    ),
+    only(
+      "rehearsal-stage",
+      "What scenarios act with knows no scenario.",
+      "^rehearsal/stage/",
+      "^rehearsal/(tools|node|terraform|google)/",
+    ),
     only("lib-stands-alone", "The library is published without the rest.", "^lib/"),
   ],
   options: {

@@ -2,17 +2,17 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installClient, isClient } from "./clients";
+import { installClient, isClient } from "./stage/clients";
 import { whyNoFuse } from "./node/fuse-driver";
 import { PeakMemory } from "./node/memory";
 import { STATE_FOLDER } from "./node/mounts";
 import { Node } from "./node/node";
 import { capabilities, enterNamespaces } from "./node/run";
-import { installProviders } from "./providers";
+import { installProviders } from "./terraform/providers";
 import { scenarios } from "./scenarios";
-import { isStackFolder, ownStack } from "./scenarios/own-stack";
-import { DOUBLED_NAMES, GOOGLE_USERS } from "./site";
-import { type Need, Scenario, Skipped, Stage } from "./stage";
+import { isStackFolder, ownStack } from "./scenarios/support/own-stack";
+import { DOUBLED_NAMES, GOOGLE_USERS } from "./stage/site";
+import { type Need, Scenario, Skipped, Stage } from "./stage/stage";
 import { ToolCache } from "./tools/cache";
 
 const USAGE = `usage: npm run rehearsal -- [--all | --list | SCENARIO ... | FOLDER ...] [--jobs=N]

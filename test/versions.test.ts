@@ -75,7 +75,7 @@ const VERSIONS: Record<string, Version> = {
   "@cdktf/provider-kubernetes": npmPackage("@cdktf/provider-kubernetes"),
   "@cdktf/provider-helm": npmPackage("@cdktf/provider-helm"),
   cdktf: {
-    home: ["rehearsal/clients.ts", /cdktf-cli@([\d.]+)/],
+    home: ["rehearsal/stage/clients.ts", /cdktf-cli@([\d.]+)/],
     mention: /(?:cdktf-cli[@ ]|cdktf@|"cdktf": "(?:>=)?)(\d+\.\d+\.\d+)/g,
   },
   cdktn: {

@@ -1,7 +1,7 @@
 import { ContainerApi } from "./container";
 import { instanceGroupName } from "./container-node-pool";
 import { notFound } from "./errors";
-import { Call, Route, routesOf } from "./http";
+import { Call, Route, routesOf } from "./routes";
 import { uniqueId, Project } from "./project";
 
 const PROJECT = "/compute/v1/projects/(?<project>[^/]+)";

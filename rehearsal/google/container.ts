@@ -15,7 +15,7 @@ import {
   permissionDenied,
   preconditionFailed,
 } from "./errors";
-import { Call, Route, routesOf } from "./http";
+import { Call, Route, routesOf } from "./routes";
 import { clone, Json, withoutDefaults } from "./json";
 import { checkLabels, checkLocation, isZone } from "./names";
 import { ContainerOperations } from "./operations";

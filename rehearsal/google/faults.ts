@@ -1,5 +1,5 @@
 import { GoogleError } from "./errors";
-import { sleep } from "./http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface RequestMatch {
   readonly method?: string | RegExp;

@@ -9,7 +9,9 @@ import {
   serviceDisabled,
 } from "./errors";
 import { Faults } from "./faults";
-import { answerJson, bearerToken, readBody, Route, sleep } from "./http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { answerJson, bearerToken, readBody } from "../tools/servers";
+import { Route } from "./routes";
 import { Latency } from "./operations";
 import { Project } from "./project";
 import { RequestLog } from "./requests";

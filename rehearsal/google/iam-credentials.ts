@@ -1,5 +1,5 @@
 import { invalidArgument, permissionDenied } from "./errors";
-import { Call, Route, routesOf } from "./http";
+import { Call, Route, routesOf } from "./routes";
 import { PolicyStore } from "./policies";
 import { Project } from "./project";
 import { Tokens } from "./tokens";

@@ -1,5 +1,5 @@
 import { alreadyExists, GoogleError, invalidArgument, notFound, permissionDenied } from "./errors";
-import { Call, Route, routesOf } from "./http";
+import { Call, Route, routesOf } from "./routes";
 import { checkServiceAccountId } from "./names";
 import { PolicyStore, renderPolicy } from "./policies";
 import { Project, ServiceAccount } from "./project";

@@ -1,5 +1,5 @@
 import { createServer, IncomingMessage, Server, ServerResponse } from "node:http";
-import { close, listen } from "./http";
+import { close, listen } from "../tools/servers";
 import { Json } from "./json";
 import { federatedPrincipal, workloadIdentityMember } from "./members";
 import { PolicyStore } from "./policies";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { failedPrecondition, notFound } from "./errors";
 import { Faults } from "./faults";
-import { sleep } from "./http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Project } from "./project";
 import { isZone } from "./names";
 

@@ -1,5 +1,5 @@
 import { permissionDenied } from "./errors";
-import { Call, Route, routesOf } from "./http";
+import { Call, Route, routesOf } from "./routes";
 import { PolicyStore, renderPolicy } from "./policies";
 import { Project } from "./project";
 

@@ -5,7 +5,7 @@ import { ClusterHooks, ContainerApi } from "./container";
 import { ClusterTarget } from "./container-cluster";
 import { Faults } from "./faults";
 import { FrontDoor } from "./front-door";
-import { close, listen } from "./http";
+import { close, listen } from "../tools/servers";
 import { IamApi } from "./iam";
 import { IamCredentialsApi } from "./iam-credentials";
 import { Json } from "./json";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { failedPrecondition, invalidArgument, notFound, permissionDenied } from "./errors";
-import { Call, Route, routesOf } from "./http";
+import { Call, Route, routesOf } from "./routes";
 import { Project } from "./project";
 import { Visibility } from "./visibility";
 

@@ -4,7 +4,7 @@ import { createServer, IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { answerJson, close, listen, readBody } from "./http";
+import { answerJson, close, listen, readBody } from "../tools/servers";
 import { Json } from "./json";
 import { PROJECT, TestClient, withApis } from "./test-client";
 

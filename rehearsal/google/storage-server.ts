@@ -1,7 +1,7 @@
 import { IncomingHttpHeaders, IncomingMessage, request as httpRequest, ServerResponse } from "node:http";
 import { createServer, Server } from "node:https";
 import { GoogleError, invalidCredentials, notFound } from "./errors";
-import { answerJson, bearerToken, close, listen, readBody } from "./http";
+import { answerJson, bearerToken, close, listen, readBody } from "../tools/servers";
 import { Json, without } from "./json";
 import { ObjectStore } from "./object-store";
 import { StorageDecisions, StorageResource } from "./permissions";

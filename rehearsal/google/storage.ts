@@ -1,5 +1,5 @@
 import { GoogleError, invalidArgument, notFound, preconditionFailed } from "./errors";
-import { Call, Route, routesOf } from "./http";
+import { Call, Route, routesOf } from "./routes";
 import { Json, mergePatch, without, withoutDefaults } from "./json";
 import { checkBucketName, checkLabels } from "./names";
 import { ObjectStore } from "./object-store";

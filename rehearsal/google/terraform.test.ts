@@ -1,8 +1,8 @@
-import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installInto } from "../providers";
+import { installInto } from "../terraform/providers";
+import { startTerraform, type TerraformRun } from "../terraform/command";
 import { GoogleApis, GoogleApisOptions } from "./server";
 
 /** Real Terraform with the real google provider against the double; each test has a project and a state of its own. */
@@ -23,11 +23,6 @@ const applied = unavailable
   : (name: string, run: () => Promise<void>) => test.concurrent(name, run, 5 * MINUTES);
 
 afterAll(() => rmSync(installed, { recursive: true, force: true }));
-
-interface Run {
-  readonly exitCode: number;
-  readonly output: string;
-}
 
 /** A folder with a configuration, a state, and APIs that it is applied against. */
 class Rehearsal {
@@ -57,16 +52,16 @@ class Rehearsal {
     writeFileSync(join(this.folder, "main.tf.json"), JSON.stringify({ ...PROVIDER, ...config }));
   }
 
-  public apply(): Promise<Run> {
+  public apply(): Promise<TerraformRun> {
     return this.run("apply", "-auto-approve");
   }
 
-  public destroy(): Promise<Run> {
+  public destroy(): Promise<TerraformRun> {
     return this.run("destroy", "-auto-approve");
   }
 
   /** Exit code 0 says that there is nothing to do, 2 that there is. */
-  public plan(): Promise<Run> {
+  public plan(): Promise<TerraformRun> {
     return this.run("plan", "-detailed-exitcode");
   }
 
@@ -75,15 +70,9 @@ class Rehearsal {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private run(...args: string[]): Promise<Run> {
+  private run(...args: string[]): Promise<TerraformRun> {
     const env = { ...process.env, ...this.apis.terraformEnv() };
-    const terraform = spawn("terraform", [...args, "-no-color", "-input=false"], { cwd: this.folder, env });
-    let output = "";
-    terraform.stdout.on("data", (data) => (output += data));
-    terraform.stderr.on("data", (data) => (output += data));
-    return new Promise((resolve) =>
-      terraform.on("close", (code) => resolve({ exitCode: code ?? 1, output })),
-    );
+    return startTerraform(args, { folder: this.folder, env }).finished;
   }
 }
 
@@ -101,7 +90,7 @@ async function rehearse(
 }
 
 /** Fails with Terraform's whole output, so that the reason is seen. */
-function expectDone(run: Run): void {
+function expectDone(run: TerraformRun): void {
   if (run.exitCode !== 0) throw new Error(`exit code ${run.exitCode}:\n${run.output}`);
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
-import { listen, readBody } from "../google/http";
+import { listen, readBody } from "../tools/servers";
 import type { CertificateFiles } from "../tools/certificates";
 import type { KubeClient } from "./kube-client";
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { close, listen } from "../google/http";
+import { close, listen } from "../tools/servers";
 import type { ToolCache } from "../tools/cache";
 import { NODE_NAME } from "./container-host";
 import type { KubeClient } from "./kube-client";

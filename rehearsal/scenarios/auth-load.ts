@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { proxyNamespace } from "../proxy-pods";
-import { expect, Scenario, Stage } from "../stage";
+import { proxyNamespace } from "../stage/proxy-pods";
+import { expect, Scenario, Stage } from "../stage/stage";
 import { RAY_VERSION } from "../tools/versions";
-import { neighbourRuns, startNeighbour } from "./auth-ports";
-import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
+import { neighbourRuns, startNeighbour } from "./support/auth-ports";
+import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./support/auth-stack";
 
 /** Where the callers are, who may reach the head's port as well. */
 const CALLERS = "callers";

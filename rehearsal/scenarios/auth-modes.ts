@@ -7,15 +7,15 @@ import { RayAuthProxyPlacement } from "../../lib/contracts/ray-auth-proxy";
 import { RayPods } from "../../lib/contracts/ray-pods";
 import { RbacSubject } from "../../lib/contracts/rbac-subject";
 import { RuntimeEnvNetrc } from "../../lib/runtime-env-netrc";
-import { proxyNamespace } from "../proxy-pods";
-import { RayPods as RehearsedPods } from "../ray-pods";
-import { Site } from "../site";
-import { expect, Scenario, Stage } from "../stage";
-import { Terraform } from "../terraform";
+import { proxyNamespace } from "../stage/proxy-pods";
+import { RunningRay } from "../stage/running-ray";
+import { Site } from "../stage/site";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { Terraform } from "../terraform/terraform";
 import { RAY_VERSION } from "../tools/versions";
-import { Forward, ServiceAccount, UserShell } from "../user-shell";
-import { expectPorts, startNeighbour } from "./auth-ports";
-import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
+import { Forward, ServiceAccount, UserShell } from "../stage/user-shell";
+import { expectPorts, startNeighbour } from "./support/auth-ports";
+import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./support/auth-stack";
 
 /** A RayCluster that is deployed by a manifest, with the proxy's parts in it. */
 const THEIRS = "raycluster-theirs";
@@ -320,7 +320,7 @@ class Modes {
   }
 
   /** The head is the one that the RayCluster describes: after a change the operator takes a moment to replace it. */
-  private async waitForSettledHead(ray: RehearsedPods): Promise<void> {
+  private async waitForSettledHead(ray: RunningRay): Promise<void> {
     await this.stage.node.waitFor("the head that the RayCluster describes", 60_000, async () => {
       const { initContainers } = (await ray.object()).spec.headGroupSpec.template.spec;
       const heads = await ray.list("head");

@@ -4,16 +4,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { RayAuthResource } from "../../lib/contracts/ray-auth-proxy";
 import { RbacSubject } from "../../lib/contracts/rbac-subject";
 import { KubeObject } from "../node/kube-client";
-import { proxyNamespace, ProxyPods } from "../proxy-pods";
-import { RayPods } from "../ray-pods";
-import { GOOGLE_USERS } from "../site";
-import { expect, Scenario, Stage } from "../stage";
-import { Terraform } from "../terraform";
+import { proxyNamespace, ProxyPods } from "../stage/proxy-pods";
+import { RunningRay } from "../stage/running-ray";
+import { GOOGLE_USERS } from "../stage/site";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { Terraform } from "../terraform/terraform";
 import { RAY_VERSION } from "../tools/versions";
-import { UserRun, UserShell } from "../user-shell";
-import { expectSubmitterAlone } from "./auth-person";
-import { expectPorts, startNeighbour } from "./auth-ports";
-import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
+import { UserRun, UserShell } from "../stage/user-shell";
+import { expectSubmitterAlone } from "./support/auth-person";
+import { expectPorts, startNeighbour } from "./support/auth-ports";
+import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./support/auth-stack";
 
 const ADDRESS = "http://127.0.0.1:8265";
 
@@ -155,7 +155,7 @@ export const auth: Scenario = {
 /** A Ray cluster and the people who want to use it. */
 class Visit {
   private readonly tokens = new Map<string, string>();
-  private readonly pods: RayPods;
+  private readonly pods: RunningRay;
   private readonly proxies: ProxyPods;
 
   constructor(

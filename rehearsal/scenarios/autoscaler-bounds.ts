@@ -8,10 +8,10 @@ import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-clus
 import { KubeRayOperator } from "../../lib/kuberay-operator";
 import { RayAutoscalerPolicy } from "../../lib/ray-autoscaler-policy";
 import { RayCluster } from "../../lib/ray-cluster";
-import { expectBounds } from "../autoscaler-attempts";
-import { HOLD, LET_GO, RayPods } from "../ray-pods";
-import { expect, Scenario, Stage } from "../stage";
-import { PLATFORM_SITE } from "./platform";
+import { expectBounds } from "./support/autoscaler-attempts";
+import { HOLD, LET_GO, RunningRay } from "../stage/running-ray";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { PLATFORM_SITE } from "./support/platform";
 
 const NAMESPACE = "ray";
 const ACCOUNT = "head";
@@ -115,7 +115,7 @@ export const autoscalerBounds: Scenario = {
 };
 
 /** @throws unless the autoscaler of a version brings a worker for an actor, and takes it away after the actor */
-async function expectGrowth(stage: Stage, pods: RayPods, version: RayAutoscalerVersion): Promise<void> {
+async function expectGrowth(stage: Stage, pods: RunningRay, version: RayAutoscalerVersion): Promise<void> {
   stage.step(`head with autoscaler ${version}`);
   // A container that has ended is started again beside the older autoscaler alone.
   const restartPolicy = version === RayAutoscalerVersion.V2 ? "Never" : "Always";
@@ -143,7 +143,7 @@ async function expectGrowth(stage: Stage, pods: RayPods, version: RayAutoscalerV
 }
 
 /** @throws unless the autoscaler makes the head larger in place for a task that does not fit on it */
-async function expectResizing(stage: Stage, pods: RayPods): Promise<void> {
+async function expectResizing(stage: Stage, pods: RunningRay): Promise<void> {
   stage.step("resizes in place");
   const [before] = await pods.list("head");
   const groups = { headgroup: { "max-cpu": "3", "max-memory": "4Gi", "resize-timeout": 60 } };

@@ -1,8 +1,8 @@
-import type { RayPods } from "../ray-pods";
-import type { Site } from "../site";
-import { expect, Scenario, Stage } from "../stage";
-import { without } from "./grants";
-import { PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
+import type { RunningRay } from "../stage/running-ray";
+import type { Site } from "../stage/site";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { without } from "./support/grants";
+import { PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./support/platform";
 
 const BUCKET = "my-project-id-ray";
 /** The service account itself: it stands for no Google account. */
@@ -98,7 +98,7 @@ export const bucketFolders: Scenario = {
 };
 
 /** A head that comes while its account may not read the bucket waits until it may. */
-async function expectRightsNeeded(stage: Stage, site: Site, pods: RayPods): Promise<void> {
+async function expectRightsNeeded(stage: Stage, site: Site, pods: RunningRay): Promise<void> {
   stage.step("a head without the grant");
   const before = await pods.waitForHead();
   const grant = { resource: `buckets/${BUCKET}`, role: "roles/storage.objectUser", member: MEMBER };

@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { clientProgram } from "../clients";
-import { expect, Scenario, Stage } from "../stage";
-import type { Site } from "../site";
+import { clientProgram } from "../stage/clients";
+import { expect, Scenario, Stage } from "../stage/stage";
+import type { Site } from "../stage/site";
 import { runCommand } from "../tools/command";
 
 const ROOT = resolve(__dirname, "../..");

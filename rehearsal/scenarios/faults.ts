@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RequestMatch } from "../google/faults";
 import { KubeError } from "../node/kube-client";
-import { expect, Scenario, Stage } from "../stage";
-import { errorsByAddress, errorsOf, TerraformRun } from "../terraform";
-import { DefaultStack, expectEqual } from "./default-stack";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { TerraformRun } from "../terraform/command";
+import { errorsByAddress, errorsOf } from "../terraform/terraform";
+import { DefaultStack, expectEqual } from "./support/default-stack";
 import { googleFaults } from "./google-faults";
 import { interruptions } from "./interruptions";
 

@@ -1,8 +1,8 @@
 import type { RequestMatch } from "../google/faults";
-import { expect, Scenario, Stage } from "../stage";
-import { errorsOf, requireDone } from "../terraform";
-import { BARE_PROJECT } from "../site";
-import { GooglePart, PROTECTED, requireFailed } from "./google-part";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { errorsOf, requireDone } from "../terraform/terraform";
+import { BARE_PROJECT } from "../stage/site";
+import { GooglePart, PROTECTED, requireFailed } from "./support/google-part";
 
 const CLUSTER = "v1/projects/my-project-id/locations/us-west1-b/clusters/cloud-bucket-cluster";
 

@@ -1,10 +1,10 @@
 import { RayAutoscalerVersion } from "../../lib/contracts/ray-autoscaler-options";
 import { RayClusterUpgradeStrategy } from "../../lib/contracts/ray-cluster";
 import { RayWorkerGroup } from "../../lib/contracts/ray-groups";
-import { HOLD, LET_GO, RayPods } from "../ray-pods";
-import { expect, Scenario, Stage } from "../stage";
-import { Terraform } from "../terraform";
-import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
+import { HOLD, LET_GO, RunningRay } from "../stage/running-ray";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { Terraform } from "../terraform/terraform";
+import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./support/platform";
 
 /** How long a worker has nothing to do before the autoscaler ends it. */
 const IDLE_SECONDS = 10;
@@ -112,7 +112,7 @@ async function expectRecreated(stage: Stage, growing: Growing): Promise<void> {
 
 /** The platform while it is changed and its Ray cluster grows and shrinks. */
 class Growing {
-  public readonly pods: RayPods;
+  public readonly pods: RunningRay;
   private state = START;
 
   constructor(

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HostileJobs, LOG_FOLDER, WRITTEN } from "../hostile/hostile-jobs";
-import { expect, Scenario, Stage } from "../stage";
-import { AUTH_SITE, NAMESPACE } from "./auth-stack";
+import { HostileJobs, LOG_FOLDER, WRITTEN } from "./support/hostile-jobs";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { AUTH_SITE, NAMESPACE } from "./support/auth-stack";
 
 /**
  * What the autoscaler is made to write to, and the attack that does it: a link in the place of its log, and a folder that the

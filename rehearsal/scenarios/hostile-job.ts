@@ -1,7 +1,7 @@
-import { type Call, HostileJobs } from "../hostile/hostile-jobs";
-import { proxyNamespace } from "../proxy-pods";
-import { expect, Scenario, Stage } from "../stage";
-import { AUTH_SITE, MINI, NAMESPACE } from "./auth-stack";
+import { type Call, HostileJobs } from "./support/hostile-jobs";
+import { proxyNamespace } from "../stage/proxy-pods";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { AUTH_SITE, MINI, NAMESPACE } from "./support/auth-stack";
 
 /** How long after a flood somebody is answered again. */
 const BACK_WITHIN_SECONDS = 15;

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { synthesize } from "../apps";
-import { RayPods } from "../ray-pods";
-import type { Site } from "../site";
-import { expect, Scenario, Stage } from "../stage";
-import { Grant, withGrant, without } from "./grants";
+import { synthesize } from "./support/apps";
+import { RunningRay } from "../stage/running-ray";
+import type { Site } from "../stage/site";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { Grant, withGrant, without } from "./support/grants";
 
 const BUCKET = "my-project-id-ray";
 const CHECK = readFileSync(join(resolve(__dirname, "../.."), "examples/check_bucket.py"), "utf8");
@@ -57,7 +57,7 @@ export const identity: Scenario = {
 };
 
 /** Another service account, and the same name in another namespace: nobody bound them to anything. */
-async function expectOthersRefused(stage: Stage, ray: RayPods): Promise<void> {
+async function expectOthersRefused(stage: Stage, ray: RunningRay): Promise<void> {
   const [head] = await ray.list("head");
   const image: string = head.spec.containers[0].image;
   await apply(stage, { apiVersion: "v1", kind: "Namespace", metadata: { name: "elsewhere" } });
@@ -107,7 +107,7 @@ async function expectOthersRefused(stage: Stage, ray: RayPods): Promise<void> {
 }
 
 /** Takes rights away on Google's side and gives them back, as somebody at the console could. */
-async function expectLessIsRefused(site: Site, ray: RayPods): Promise<void> {
+async function expectLessIsRefused(site: Site, ray: RunningRay): Promise<void> {
   const user: Grant = {
     resource: `buckets/${BUCKET}`,
     role: "roles/storage.objectUser",
@@ -132,7 +132,7 @@ async function expectLessIsRefused(site: Site, ray: RayPods): Promise<void> {
   expect(printed.includes(HELLO), "the rights that came back are not enough", printed);
 }
 
-async function expectRefused(ray: RayPods, permission: string, when: string): Promise<void> {
+async function expectRefused(ray: RunningRay, permission: string, when: string): Promise<void> {
   const failure = await failureOf(ray.python(CHECK, BUCKET));
   expect(
     /403|Forbidden|Permission/.test(failure) && failure.includes(permission),

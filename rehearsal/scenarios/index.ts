@@ -1,4 +1,4 @@
-import type { Scenario } from "../stage";
+import type { Scenario } from "../stage/stage";
 import { auth } from "./auth";
 import { authLoad } from "./auth-load";
 import { authModes } from "./auth-modes";

@@ -2,10 +2,11 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RequestMatch } from "../google/faults";
-import { expect, Scenario, Stage } from "../stage";
-import { Ending, Stops, WRITES } from "../stops";
-import { errorsByAddress, PlannedChange, requireDone, RunningTerraform, TerraformRun } from "../terraform";
-import { DefaultStack, expectEqual } from "./default-stack";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { RunningTerraform, TerraformRun } from "../terraform/command";
+import { Ending, Stops, WRITES } from "../terraform/stops";
+import { errorsByAddress, PlannedChange, requireDone } from "../terraform/terraform";
+import { DefaultStack, expectEqual } from "./support/default-stack";
 
 const INTERRUPT_BEFORE: Ending = { signal: "SIGINT", when: "before" };
 const INTERRUPT_AFTER: Ending = { signal: "SIGINT", when: "after" };

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { RayPods } from "../ray-pods";
-import { expect, Scenario } from "../stage";
-import { PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
+import type { RunningRay } from "../stage/running-ray";
+import { expect, Scenario } from "../stage/stage";
+import { PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./support/platform";
 
 /** A detached actor on a worker, which knows how often it was asked. */
 const COUNT = `
@@ -93,7 +93,7 @@ export const lostHead: Scenario = {
   },
 };
 
-async function ask(pods: RayPods): Promise<{ count: number; process: number }> {
+async function ask(pods: RunningRay): Promise<{ count: number; process: number }> {
   const printed = await pods.python(COUNT);
   const [, count, process] = /count and process: (\d+) (\d+)/.exec(printed) ?? [];
   expect(count !== undefined, "the actor did not answer", printed);

@@ -6,10 +6,10 @@ import { mayConnect, selects } from "../../test/support/network-policy";
 import { Template } from "../../test/support/template";
 import { KubeObject } from "../node/kube-client";
 import { Outcome, PodNetwork } from "../node/pod-network";
-import { proxyNamespace } from "../proxy-pods";
-import { expect, Scenario, Stage } from "../stage";
+import { proxyNamespace } from "../stage/proxy-pods";
+import { expect, Scenario, Stage } from "../stage/stage";
 import { PAUSE_IMAGE } from "../tools/images";
-import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
+import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./support/auth-stack";
 
 const SLEEP = ["sleep", "3600"];
 

@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
-import { synthesizeVariant } from "../apps";
-import type { RayPods } from "../ray-pods";
-import type { SourceServer } from "../source-server";
-import { expect, Scenario, Stage } from "../stage";
-import type { Terraform } from "../terraform";
+import { synthesizeVariant } from "./support/apps";
+import type { RunningRay } from "../stage/running-ray";
+import type { SourceServer } from "../stage/source-server";
+import { expect, Scenario, Stage } from "../stage/stage";
+import type { Terraform } from "../terraform/terraform";
 
 const APP = "examples/private-sources.ts";
 const NAMESPACE = "private";
@@ -142,7 +142,7 @@ export const privateSources: Scenario = {
 
 /** Jobs of the example's Ray cluster whose code is on the private host. */
 class PrivateJobs {
-  private readonly pods: RayPods;
+  private readonly pods: RunningRay;
 
   constructor(
     private readonly stage: Stage,

@@ -1,7 +1,7 @@
-import { synthesize } from "../apps";
-import { expect, Scenario, Stage } from "../stage";
-import { requireDone } from "../terraform";
-import { GooglePart, PROTECTED, requireFailed } from "./google-part";
+import { synthesize } from "./support/apps";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { requireDone } from "../terraform/terraform";
+import { GooglePart, PROTECTED, requireFailed } from "./support/google-part";
 
 const SETTINGS = { RAY_ENABLE_APIS: "false", RAY_FORCE_DESTROY_BUCKET: "true" };
 

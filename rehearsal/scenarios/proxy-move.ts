@@ -1,10 +1,10 @@
 import { RayAuthProxyPlacement } from "../../lib/contracts/ray-auth-proxy";
 import { RbacSubject } from "../../lib/contracts/rbac-subject";
-import { proxyNamespace } from "../proxy-pods";
-import { GOOGLE_USERS } from "../site";
-import { expect, Scenario, Stage } from "../stage";
-import { PlannedChange, Terraform } from "../terraform";
-import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
+import { proxyNamespace } from "../stage/proxy-pods";
+import { GOOGLE_USERS } from "../stage/site";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { PlannedChange, Terraform } from "../terraform/terraform";
+import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./support/auth-stack";
 
 const { DEPLOYMENT, HEAD_SIDECAR } = RayAuthProxyPlacement;
 

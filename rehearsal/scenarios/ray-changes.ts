@@ -3,10 +3,10 @@ import { GkeTaintEffect } from "../../lib/contracts/gke-node-pool";
 import { RayAutoscalerVersion } from "../../lib/contracts/ray-autoscaler-options";
 import { RayWorkerGroup } from "../../lib/contracts/ray-groups";
 import { KubeObject } from "../node/kube-client";
-import { RayPods } from "../ray-pods";
-import { expect, Scenario, Stage } from "../stage";
-import { errorsOf, Terraform } from "../terraform";
-import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
+import { RunningRay } from "../stage/running-ray";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { errorsOf, Terraform } from "../terraform/terraform";
+import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./support/platform";
 
 const MISSING_IMAGE = "rayproject/ray:0.0.0-not-there";
 
@@ -144,7 +144,7 @@ async function expectGrownKept(stage: Stage, changing: Changing): Promise<void> 
 
 /** The platform while its Ray cluster is changed. */
 class Changing {
-  public readonly pods: RayPods;
+  public readonly pods: RunningRay;
   private state = START;
 
   constructor(

@@ -1,10 +1,10 @@
 import { RbacSubject } from "../../lib/contracts/rbac-subject";
 import { KubeRayOperator } from "../../lib/kuberay-operator";
-import { GOOGLE_USERS } from "../site";
-import { expect, Scenario, Skipped, Stage } from "../stage";
+import { GOOGLE_USERS } from "../stage/site";
+import { expect, Scenario, Skipped, Stage } from "../stage/stage";
 import { RAY_VERSION } from "../tools/versions";
-import { neighbourRuns, startNeighbour } from "./auth-ports";
-import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./auth-stack";
+import { neighbourRuns, startNeighbour } from "./support/auth-ports";
+import { AUTH_SITE, AuthStack, MINI, NAMESPACE } from "./support/auth-stack";
 
 /** Pods that submit a RayJob to the Ray cluster that is there: the only ones that may, besides the proxy. */
 const SUBMITTER = { app: "ray-job-submitter" };

@@ -1,6 +1,6 @@
-import { allApps, synthesizeStacks } from "../apps";
-import { renderedObjects } from "../rendered";
-import { expect, Scenario, Stage } from "../stage";
+import { allApps, synthesizeStacks } from "./support/apps";
+import { renderedObjects } from "./support/rendered";
+import { expect, Scenario, Stage } from "../stage/stage";
 
 export const rendered: Scenario = {
   name: "rendered-objects",

@@ -1,7 +1,7 @@
-import { synthesize, synthesizeVariant } from "../apps";
-import { GOOGLE_USERS, type Site, type SiteOptions } from "../site";
-import { expect, Scenario, Stage } from "../stage";
-import { errorsOf, type Terraform } from "../terraform";
+import { synthesize, synthesizeVariant } from "./support/apps";
+import { GOOGLE_USERS, type Site, type SiteOptions } from "../stage/site";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { errorsOf, type Terraform } from "../terraform/terraform";
 
 const ADMINISTRATOR = "user:administrator@example.com";
 const HOUR_SECONDS = 3600;

@@ -4,7 +4,7 @@ import { Bench, UNUSED } from "../skypilot/bench";
 import { IMAGE } from "../skypilot/fixtures";
 import { grantFor, grantsOf, refusedOf, requestsOf, requestText } from "../skypilot/grants";
 import { FUNCTIONS, OTHER_STEPS } from "../skypilot/steps";
-import { expect, Scenario, Stage } from "../stage";
+import { expect, Scenario, Stage } from "../stage/stage";
 
 export const skypilotClient: Scenario = {
   name: "skypilot-client",

@@ -5,7 +5,7 @@ import type { Account } from "../skypilot/account";
 import { Bench, UNUSED } from "../skypilot/bench";
 import { type Grant, grantFor, grantsOf, refusedOf, requestsOf, requestText } from "../skypilot/grants";
 import { type Step, STEPS } from "../skypilot/steps";
-import { expect, Scenario, Stage } from "../stage";
+import { expect, Scenario, Stage } from "../stage/stage";
 
 const NOT_SURVIVING = "it takes no cluster for a controller that survives, and deletes its pods alone";
 const SERVICES_STAY = "it deletes the head's Services by name, and leaves the others";

@@ -12,7 +12,7 @@ import {
   type SkyPilotProps,
   synthesizeSkyPilot,
 } from "../skypilot/stack";
-import { expect, Scenario, Stage } from "../stage";
+import { expect, Scenario, Stage } from "../stage/stage";
 import { RAY_VERSION } from "../tools/versions";
 
 const FEATURES: readonly Feature[] = [

@@ -1,12 +1,12 @@
-import { mustChange, synthesizeStacks } from "../apps";
-import { SPREAD_TASKS } from "../ray-pods";
-import { BARE_PROJECT, GOOGLE_USERS, type SiteOptions } from "../site";
-import { expect, Scenario, Skipped, Stage } from "../stage";
-import type { Site } from "../site";
-import type { Terraform } from "../terraform";
+import { mustChange, synthesizeStacks } from "./support/apps";
+import { SPREAD_TASKS } from "../stage/running-ray";
+import { BARE_PROJECT, GOOGLE_USERS, type SiteOptions } from "../stage/site";
+import { expect, Scenario, Skipped, Stage } from "../stage/stage";
+import type { Site } from "../stage/site";
+import type { Terraform } from "../terraform/terraform";
 import type { KubeRayChart } from "../tools/chart";
 import { RAY_VERSION } from "../tools/versions";
-import { expectClosed, startNeighbour } from "./auth-ports";
+import { expectClosed, startNeighbour } from "./support/auth-ports";
 
 const RAY_ADDON = { addonsConfig: { rayOperatorConfig: { enabled: true } } };
 

@@ -1,10 +1,10 @@
-import { synthesize } from "../apps";
-import { expect, Scenario, Stage } from "../stage";
+import { synthesize } from "./support/apps";
+import { expect, Scenario, Stage } from "../stage/stage";
 
 const TENANTS = 50;
 
 async function manyTenants(stage: Stage): Promise<void> {
-  const stack = await synthesize("rehearsal/scenarios/tenants-app.ts");
+  const stack = await synthesize("rehearsal/scenarios/support/tenants-app.ts");
   const site = await stage.site();
   await stage.begin();
   const first = site.google.snapshot();

@@ -3,9 +3,9 @@ import { GkeNodePool, GkeTaintEffect } from "../../lib/contracts/gke-node-pool";
 import { GkeReleaseChannel } from "../../lib/contracts/gke-workload-identity-cluster";
 import { RayClusterUpgradeStrategy } from "../../lib/contracts/ray-cluster";
 import { RayWorkerGroup } from "../../lib/contracts/ray-groups";
-import { expect, Scenario, Stage } from "../stage";
-import { PlannedChange, Terraform } from "../terraform";
-import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./platform";
+import { expect, Scenario, Stage } from "../stage/stage";
+import { PlannedChange, Terraform } from "../terraform/terraform";
+import { merge, PLATFORM, PLATFORM_SITE, PlatformChange, synthesizePlatform } from "./support/platform";
 
 /** What is done to which resource, and for an update to which of its attributes. */
 type Planned = readonly [action: string, address: string, ...attributes: string[]];

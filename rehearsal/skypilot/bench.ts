@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import type { Snapshot } from "../google/server";
 import type { Node } from "../node/node";
-import type { Site } from "../site";
-import type { Stage } from "../stage";
-import type { Terraform } from "../terraform";
+import type { Site } from "../stage/site";
+import type { Stage } from "../stage/stage";
+import type { Terraform } from "../terraform/terraform";
 import type { Account } from "./account";
 import { SkyPilotClient } from "./client";
 import { Fixtures } from "./fixtures";

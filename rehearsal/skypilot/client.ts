@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { clientProgram } from "../clients";
-import type { Stage } from "../stage";
+import { clientProgram } from "../stage/clients";
+import type { Stage } from "../stage/stage";
 import { runCommand } from "../tools/command";
 import { IMAGE } from "./fixtures";
 import type { SkyPilotInstance } from "./stack";

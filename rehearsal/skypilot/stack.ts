@@ -9,8 +9,8 @@ import { SkyPilotServiceAccountProps } from "../../lib/contracts/skypilot-servic
 import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
 import { SkyPilotServiceAccount } from "../../lib/skypilot-service-account";
 import { Node } from "../node/node";
-import { SiteOptions } from "../site";
-import { Terraform } from "../terraform";
+import { SiteOptions } from "../stage/site";
+import { Terraform } from "../terraform/terraform";
 import { Kind, Namespaces } from "./access";
 import { Account } from "./account";
 import { Feature } from "./matrix";

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { close, listen } from "../google/http";
+import { close, listen } from "./servers";
 import { downloadChart } from "./chart-download";
 
 const ARCHIVE = "packed";

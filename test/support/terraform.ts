@@ -1,9 +1,8 @@
-import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { installInto } from "../../rehearsal/providers";
+import { runTerraform, startTerraform } from "../../rehearsal/terraform/command";
+import { installInto } from "../../rehearsal/terraform/providers";
 import { providerSchemas } from "./schema";
 
 /** The providers of the schema extract, in exactly its versions. */
@@ -39,11 +38,10 @@ export function testWithPlugins(name: string, run: () => void | Promise<void>): 
 export function terraformDiagnostics(folder: string): string[] {
   keepStateIn(folder);
   const plugins = join(install().folder, ".terraform/providers");
-  const init = terraform(folder, ["init", "-input=false", "-no-color", `-plugin-dir=${plugins}`]);
-  if (!init.succeeded) {
-    return [`init: ${init.errors}`];
-  }
-  const { diagnostics } = JSON.parse(terraform(folder, ["validate", "-json"]).output);
+  const place = { folder, env: process.env };
+  const init = runTerraform(["init", `-plugin-dir=${plugins}`], place);
+  if (init.exitCode !== 0) return [`init: ${firstError(init.stderr)}`];
+  const { diagnostics } = JSON.parse(runTerraform(["validate", "-json"], place).stdout);
   return diagnostics.map(
     ({ severity, summary, detail }: Record<string, string | undefined>) =>
       `${severity}: ${summary}: ${detail}`,
@@ -60,20 +58,16 @@ export interface Plan {
 /** `terraform plan`, while this process goes on to answer what Terraform asks of a double. */
 export async function terraformPlan(folder: string, environment: Record<string, string>): Promise<Plan> {
   const env = { ...withoutGoogle(process.env), ...environment };
-  const run = async (...args: string[]) =>
-    promisify(execFile)("terraform", args, { cwd: folder, env, maxBuffer: 2 ** 26 });
-  try {
-    await run("plan", "-input=false", "-no-color", "-out=plan.bin");
-  } catch (error) {
-    const { stderr } = error as { stderr: string };
+  const run = (...args: string[]) => startTerraform(args, { folder, env }).finished;
+  const { exitCode, output } = await run("plan", "-out=plan.bin");
+  if (exitCode !== 0)
     return {
-      errors: stderr
+      errors: output
         .split(/^Error: /m)
         .slice(1)
         .map(oneLine),
       changes: [],
     };
-  }
   const { stdout } = await run("show", "-json", "plan.bin");
   const { resource_changes: changes = [] } = JSON.parse(stdout);
   return {
@@ -108,14 +102,6 @@ function tryInstallation(): Installation {
     { source, version },
   ]);
   return { problem: installInto(folder, Object.fromEntries(required)), folder };
-}
-
-function terraform(cwd: string, args: string[]) {
-  const { error, status, stdout, stderr } = spawnSync("terraform", args, { cwd, encoding: "utf8" });
-  if (error !== undefined) {
-    return { succeeded: false, output: "", errors: `terraform cannot be run (${error.message})` };
-  }
-  return { succeeded: status === 0, output: stdout, errors: firstError(stderr) };
 }
 
 /** Terraform draws a frame around an error and breaks its lines; a test's name wants one line. */

@@ -1,9 +1,9 @@
 import { TerraformOutput, TerraformStack, TerraformVariable, Testing } from "cdktf";
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { terraformJson } from "../../lib/private/terraform/json";
+import { runTerraform } from "../../rehearsal/terraform/command";
 import { testWithPlugins } from "../support/terraform";
 
 /** The outputs of a stack that has nothing else, as Terraform computes them. */
@@ -12,12 +12,12 @@ function outputsOf(stack: TerraformStack): any {
   try {
     writeFileSync(join(folder, "cdk.tf.json"), Testing.synth(stack));
     const run = (...args: string[]) => {
-      const { status, stdout, stderr } = spawnSync("terraform", args, { cwd: folder, encoding: "utf8" });
-      if (status !== 0) throw new Error(stderr);
+      const { exitCode, stdout, stderr } = runTerraform(args, { folder, env: process.env });
+      if (exitCode !== 0) throw new Error(stderr);
       return stdout;
     };
-    run("init", "-input=false");
-    run("apply", "-auto-approve", "-input=false");
+    run("init");
+    run("apply", "-auto-approve");
     return JSON.parse(run("output", "-json"));
   } finally {
     rmSync(folder, { recursive: true });

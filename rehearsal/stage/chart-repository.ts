@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createServer, Server } from "node:https";
 import { basename } from "node:path";
-import { close, listen } from "./google/http";
-import type { KubeRayChart } from "./tools/chart";
-import { KUBERAY_CHART_VERSION } from "./tools/versions";
+import { close, listen } from "../tools/servers";
+import type { KubeRayChart } from "../tools/chart";
+import { KUBERAY_CHART_VERSION } from "../tools/versions";
 
 export interface ChartRepositoryOptions {
   readonly host: string;

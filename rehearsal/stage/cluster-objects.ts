@@ -1,4 +1,4 @@
-import type { Node } from "./node/node";
+import type { Node } from "../node/node";
 
 /** Kinds that come and go without anybody's doing, and those of Google's hosted operator and drivers. */
 const IGNORED =

@@ -1,10 +1,10 @@
-import { isReady, type KubeObject } from "./node/kube-client";
-import type { Node } from "./node/node";
+import { isReady, type KubeObject } from "../node/kube-client";
+import type { Node } from "../node/node";
 
 const READY_TIMEOUT_MS = 180_000;
 
 /** The pods of one Ray cluster, as the operator made them. */
-export class RayPods {
+export class RunningRay {
   constructor(
     private readonly node: Node,
     private readonly namespace: string,

@@ -1,5 +1,5 @@
-import type { RayPods } from "../ray-pods";
-import { expect, Stage } from "../stage";
+import type { RunningRay } from "../../stage/running-ray";
+import { expect, Stage } from "../../stage/stage";
 
 /** Prints the address and port of every TCP socket that listens in the pod's network namespace. */
 const LISTENING = `
@@ -86,7 +86,7 @@ interface Probe {
  *
  * @throws unless the network policy closes all of them
  */
-export async function expectClosed(stage: Stage, namespace: string, ray: RayPods): Promise<Probe> {
+export async function expectClosed(stage: Stage, namespace: string, ray: RunningRay): Promise<Probe> {
   const listening = JSON.parse(await ray.python(LISTENING)) as [string, number][];
   const [head] = await ray.list("head");
   const ports = JSON.stringify([...new Set([...listening.map(([, port]) => port), 8000])]);
@@ -107,7 +107,7 @@ export async function expectClosed(stage: Stage, namespace: string, ray: RayPods
 export async function expectPorts(
   stage: Stage,
   namespace: string,
-  ray: RayPods,
+  ray: RunningRay,
   sidecar = false,
 ): Promise<void> {
   const { listening, connect } = await expectClosed(stage, namespace, ray);

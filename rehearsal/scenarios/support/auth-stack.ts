@@ -3,14 +3,14 @@ import { App, ITerraformDependable, TerraformOutput, TerraformStack } from "cdkt
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { IGkeWorkloadIdentityCluster } from "../../lib/contracts/gke-workload-identity-cluster";
-import { RayAuthProxyProps } from "../../lib/contracts/ray-auth-proxy";
-import { IRayCluster, RayClusterProps } from "../../lib/contracts/ray-cluster";
-import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
-import { KubeRayOperator } from "../../lib/kuberay-operator";
-import { RayAuthProxy } from "../../lib/ray-auth-proxy";
-import { RayCluster } from "../../lib/ray-cluster";
-import { SiteOptions } from "../site";
+import { IGkeWorkloadIdentityCluster } from "../../../lib/contracts/gke-workload-identity-cluster";
+import { RayAuthProxyProps } from "../../../lib/contracts/ray-auth-proxy";
+import { IRayCluster, RayClusterProps } from "../../../lib/contracts/ray-cluster";
+import { GkeWorkloadIdentityCluster } from "../../../lib/gke-workload-identity-cluster";
+import { KubeRayOperator } from "../../../lib/kuberay-operator";
+import { RayAuthProxy } from "../../../lib/ray-auth-proxy";
+import { RayCluster } from "../../../lib/ray-cluster";
+import { SiteOptions } from "../../stage/site";
 
 /** The cluster is there already, and so is the operator. */
 export const AUTH_SITE: SiteOptions = {

@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from "node:fs";
-import { runCommand } from "./tools/command";
-import { keyOf, type ToolCache } from "./tools/cache";
-import { installCommand, installPackages, isRoot, missingPackages, Requirement } from "./tools/requirements";
-import { RAY_VERSION } from "./tools/versions";
+import { runCommand } from "../tools/command";
+import { keyOf, type ToolCache } from "../tools/cache";
+import { installCommand, installPackages, isRoot, missingPackages, Requirement } from "../tools/requirements";
+import { RAY_VERSION } from "../tools/versions";
 
 /** What people have of their own beside a deployment; too large to be dependencies. */
 export type Client = "cdktf-cli" | "ray-client" | "skypilot-client" | "redis";

@@ -1,7 +1,7 @@
-import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { keyOf, type ToolCache } from "./tools/cache";
+import { runTerraform, type TerraformResult } from "./command";
+import { keyOf, type ToolCache } from "../tools/cache";
 
 /** What a configuration says of its providers, by their names there. */
 type RequiredProviders = Readonly<Record<string, { readonly source: string; readonly version?: string }>>;
@@ -47,14 +47,17 @@ export function installInto(folder: string, required: RequiredProviders): string
   mkdirSync(folder, { recursive: true });
   const config = { terraform: { required_providers: required } };
   writeFileSync(join(folder, "main.tf.json"), JSON.stringify(config));
-  const init = spawnSync("terraform", ["init", "-no-color", "-input=false", "-backend=false"], {
-    cwd: folder,
-    encoding: "utf8",
-    timeout: 600_000,
-    env: { ...process.env, CHECKPOINT_DISABLE: "1" },
-  });
-  if (init.error) return `terraform does not run here (${init.error.message})`;
-  if (init.status === 0) return undefined;
+  const init = tryInit(folder);
+  if (typeof init === "string") return init;
+  if (init.exitCode === 0) return undefined;
   const reason = /Error: ([^\n]*)/.exec(init.stderr)?.[1] ?? "unknown reason";
   return `terraform providers cannot be installed (${reason})`;
+}
+
+function tryInit(folder: string): TerraformResult | string {
+  try {
+    return runTerraform(["init", "-backend=false"], { folder, env: process.env });
+  } catch (error) {
+    return (error as Error).message;
+  }
 }

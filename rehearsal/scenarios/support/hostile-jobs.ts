@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { RayAuthProxyPlacement } from "../../lib/contracts/ray-auth-proxy";
-import { RbacSubject } from "../../lib/contracts/rbac-subject";
-import { RayBucketAccess } from "../../lib/ray-bucket-access";
-import { RayCluster } from "../../lib/ray-cluster";
-import { RayPods } from "../ray-pods";
-import { neighbourRuns, startNeighbour } from "../scenarios/auth-ports";
-import { AuthStack, MINI, NAMESPACE } from "../scenarios/auth-stack";
-import { Site } from "../site";
-import { expect, Stage } from "../stage";
-import { Terraform } from "../terraform";
-import { RAY_VERSION } from "../tools/versions";
-import { UserShell } from "../user-shell";
+import { RayAuthProxyPlacement } from "../../../lib/contracts/ray-auth-proxy";
+import { RbacSubject } from "../../../lib/contracts/rbac-subject";
+import { RayBucketAccess } from "../../../lib/ray-bucket-access";
+import { RayCluster } from "../../../lib/ray-cluster";
+import { RunningRay } from "../../stage/running-ray";
+import { neighbourRuns, startNeighbour } from "./auth-ports";
+import { AuthStack, MINI, NAMESPACE } from "./auth-stack";
+import { Site } from "../../stage/site";
+import { expect, Stage } from "../../stage/stage";
+import { Terraform } from "../../terraform/terraform";
+import { RAY_VERSION } from "../../tools/versions";
+import { UserShell } from "../../stage/user-shell";
 
 /** Somebody else's, with a Ray cluster of the same name. */
 const OTHER_TENANT = "other-tenant";
@@ -170,7 +170,7 @@ export class HostileJobs {
   private constructor(
     private readonly stage: Stage,
     public readonly terraform: Terraform,
-    public readonly ray: RayPods,
+    public readonly ray: RunningRay,
     private readonly weak: boolean,
   ) {
     this.shell = stage.userShell();

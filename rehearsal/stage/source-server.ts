@@ -1,5 +1,5 @@
 import { createServer, Server } from "node:https";
-import { close, listen } from "./google/http";
+import { close, listen } from "../tools/servers";
 
 export interface SourceServerOptions {
   readonly host: string;

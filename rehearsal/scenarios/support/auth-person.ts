@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, Stage } from "../stage";
-import { proxyNamespace } from "../proxy-pods";
-import type { UserShell } from "../user-shell";
+import { expect, Stage } from "../../stage/stage";
+import { proxyNamespace } from "../../stage/proxy-pods";
+import type { UserShell } from "../../stage/user-shell";
 import { MINI, NAMESPACE } from "./auth-stack";
 
 /** The token that the kubeconfig holds, for the Ray client; a person whom Google knows has gcloud for it. */

@@ -3,20 +3,20 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ChartRepository } from "./chart-repository";
 import { clientProgram } from "./clients";
-import type { MetadataServer, PodIdentity } from "./google/metadata-server";
-import { GoogleApis, GoogleApisOptions } from "./google/server";
-import type { StaticUser } from "./node/control-plane";
-import { ADDRESSES, freePort } from "./node/network";
-import { Node } from "./node/node";
-import { type FuseDriver, whyNoFuse } from "./node/fuse-driver";
-import type { HostedOperator } from "./node/operator";
-import { Supervisor } from "./node/supervisor";
+import type { MetadataServer, PodIdentity } from "../google/metadata-server";
+import { GoogleApis, GoogleApisOptions } from "../google/server";
+import type { StaticUser } from "../node/control-plane";
+import { ADDRESSES, freePort } from "../node/network";
+import { Node } from "../node/node";
+import { type FuseDriver, whyNoFuse } from "../node/fuse-driver";
+import type { HostedOperator } from "../node/operator";
+import { Supervisor } from "../node/supervisor";
 import { SourceServer } from "./source-server";
-import { ToolCache } from "./tools/cache";
-import { CertificateFiles, issueCertificate } from "./tools/certificates";
-import { kuberayChart, KubeRayChart } from "./tools/chart";
-import { runCommand } from "./tools/command";
-import { Terraform } from "./terraform";
+import { ToolCache } from "../tools/cache";
+import { CertificateFiles, issueCertificate } from "../tools/certificates";
+import { kuberayChart, KubeRayChart } from "../tools/chart";
+import { runCommand } from "../tools/command";
+import { Terraform } from "../terraform/terraform";
 
 /** Names of Google and of the chart's repository, and where they lead inside the namespaces. */
 export const DOUBLED_NAMES: Readonly<Record<string, string>> = {

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import type { Client } from "./clients";
 import { clusterObjects } from "./cluster-objects";
-import type { Snapshot } from "./google/server";
-import type { Node } from "./node/node";
+import type { Snapshot } from "../google/server";
+import type { Node } from "../node/node";
 import { ProxyPods } from "./proxy-pods";
-import { RayPods } from "./ray-pods";
+import { RunningRay } from "./running-ray";
 import { Site, SiteOptions } from "./site";
-import type { Terraform } from "./terraform";
-import type { ToolCache } from "./tools/cache";
+import type { Terraform } from "../terraform/terraform";
+import type { ToolCache } from "../tools/cache";
 import { UserShell } from "./user-shell";
 
 /** What a scenario needs of the machine. */
@@ -61,8 +61,8 @@ export class Stage {
   }
 
   /** The pods of a Ray cluster. */
-  public ray(namespace: string, rayClusterName: string): RayPods {
-    return new RayPods(this.node, namespace, rayClusterName);
+  public ray(namespace: string, rayClusterName: string): RunningRay {
+    return new RunningRay(this.node, namespace, rayClusterName);
   }
 
   /** The pods of a Ray cluster's proxy, where it has its own. */

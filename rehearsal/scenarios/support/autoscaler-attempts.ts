@@ -1,6 +1,6 @@
 import { type FieldChange, fieldChanges, type Schema } from "./schema-changes";
-import type { Answer, KubeClient, KubeObject } from "./node/kube-client";
-import { expect, type Stage } from "./stage";
+import type { Answer, KubeClient, KubeObject } from "../../node/kube-client";
+import { expect, type Stage } from "../../stage/stage";
 
 /** Whose account is bounded, and by which RayClusters. */
 export interface Bounded {

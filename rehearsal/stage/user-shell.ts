@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { clientProgram } from "./clients";
-import type { StaticUser } from "./node/control-plane";
-import type { ToolCache } from "./tools/cache";
-import { CommandError, runCommand } from "./tools/command";
+import type { StaticUser } from "../node/control-plane";
+import type { ToolCache } from "../tools/cache";
+import { CommandError, runCommand } from "../tools/command";
 
 /** Stands for Google's, which would ask Google for a token of who signed in. */
 const GCLOUD = `#!/bin/sh

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { Scenario, Skipped, Stage } from "../stage";
+import { Scenario, Skipped, Stage } from "../../stage/stage";
 
 /** Whether an argument is the folder of a synthesized stack. */
 export function isStackFolder(argument: string): boolean {

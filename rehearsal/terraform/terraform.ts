@@ -1,17 +1,7 @@
-import { ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-/** How one Terraform command ended. */
-export interface TerraformRun {
-  /** Exit code; -1 when it was killed. */
-  readonly exitCode: number;
-  /** What it printed to standard output: results, and what it was doing. */
-  readonly stdout: string;
-  /** Everything it printed, errors and warnings too. */
-  readonly output: string;
-}
+import { type RunningTerraform, startTerraform, type TerraformRun } from "./command";
 
 /** One planned change of a resource. */
 export interface PlannedChange {
@@ -22,19 +12,6 @@ export interface PlannedChange {
   readonly after: any;
   /** Paths of the values that differ or that only the apply will tell, also inside JSON; for example `labels.team`. */
   readonly attributes: readonly string[];
-}
-
-/** A command that is still running. */
-export interface RunningTerraform {
-  readonly finished: Promise<TerraformRun>;
-  /** What it has printed so far. */
-  output(): string;
-  /** Resolves when it has printed this, or has ended. */
-  printed(pattern: RegExp): Promise<void>;
-  /** Asks Terraform to stop after what it is doing, as Ctrl-C does. */
-  interrupt(): void;
-  /** Ends Terraform and its plugins at once. */
-  kill(): void;
 }
 
 /**
@@ -189,49 +166,21 @@ export class Terraform {
   }
 
   private start(...args: string[]): RunningTerraform {
-    const [command, ...rest] = args;
-    const child = spawn("terraform", [command, ...automationFlags(command), ...rest], {
-      cwd: this.folder,
-      // A group of its own, so that killing it takes the plugins too.
-      detached: true,
-      env: { ...process.env, CHECKPOINT_DISABLE: "1", TF_IN_AUTOMATION: "1", ...this.options.env },
+    const started = Date.now();
+    const running = startTerraform(args, {
+      folder: this.folder,
+      env: { ...process.env, ...this.options.env },
     });
-    const streams = [child.stdout, child.stderr];
-    let output = "";
-    streams.forEach((stream) => stream.on("data", (data: Buffer) => (output += data.toString())));
-    const printed = (pattern: RegExp) =>
-      new Promise<void>((resolve) => {
-        const look = () => (pattern.test(output) ? resolve() : undefined);
-        streams.forEach((stream) => stream.on("data", look));
-        child.once("close", () => resolve());
-        look();
-      });
-    return {
-      finished: this.finish(child, args, () => output),
-      output: () => output,
-      printed,
-      interrupt: () => child.kill("SIGINT"),
-      kill: () => killGroup(child),
-    };
+    return { ...running, finished: running.finished.then((run) => this.noted(args, started, run)) };
   }
 
-  private finish(child: ChildProcess, args: string[], printed: () => string): Promise<TerraformRun> {
-    let stdout = "";
-    const started = Date.now();
-    child.stdout!.on("data", (data: Buffer) => (stdout += data.toString()));
-    return new Promise((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", (code) => {
-        const seconds = ((Date.now() - started) / 1000).toFixed(1);
-        const output = printed();
-        const text = args[0] === "show" ? "" : output;
-        appendFileSync(
-          this.options.logFile,
-          `$ terraform ${args.join(" ")}  (${seconds} s, ${code})\n${text}\n`,
-        );
-        resolve({ exitCode: code ?? -1, stdout, output });
-      });
-    });
+  /** What `show` prints is long, and in the state already. */
+  private noted(args: string[], started: number, run: TerraformRun): TerraformRun {
+    const seconds = ((Date.now() - started) / 1000).toFixed(1);
+    const text = args[0] === "show" ? "" : run.output;
+    const line = `$ terraform ${args.join(" ")}  (${seconds} s, ${run.exitCode})`;
+    appendFileSync(this.options.logFile, `${line}\n${text}\n`);
+    return run;
   }
 
   private requireDone(what: string, run: TerraformRun): TerraformRun {
@@ -301,14 +250,4 @@ function unpacked(value: any): any {
 
 function isComposite(value: any): boolean {
   return typeof value === "object" && value !== null;
-}
-
-/** These ask nothing, and know no such flags. */
-function automationFlags(command: string): string[] {
-  if (command === "state" || command === "untaint") return [];
-  return ["show", "output"].includes(command) ? ["-no-color"] : ["-no-color", "-input=false"];
-}
-
-function killGroup(child: ChildProcess): void {
-  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
 }

@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Agent, createServer, request as forward, Server } from "node:https";
 import { join } from "node:path";
-import { GoogleError } from "./google/errors";
-import { Faults } from "./google/faults";
-import { answerJson, close, listen, readBody } from "./google/http";
-import type { Node } from "./node/node";
-import type { ToolCache } from "./tools/cache";
-import { issueCertificate } from "./tools/certificates";
+import { GoogleError } from "../../google/errors";
+import { Faults } from "../../google/faults";
+import { answerJson, close, listen, readBody } from "../../tools/servers";
+import type { Node } from "../../node/node";
+import type { ToolCache } from "../../tools/cache";
+import { issueCertificate } from "../../tools/certificates";
 
 /** What Kubernetes calls the errors that a scenario asks for. */
 const REASONS: Readonly<Record<number, string>> = {

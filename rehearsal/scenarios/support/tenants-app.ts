@@ -1,10 +1,10 @@
 /** Fifty tenants on one cluster, each with a namespace, an identity, a bucket and a Ray cluster of its own. */
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { App, TerraformStack } from "cdktf";
-import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
-import { KubeRayOperator } from "../../lib/kuberay-operator";
-import { RayBucketAccess } from "../../lib/ray-bucket-access";
-import { RayCluster } from "../../lib/ray-cluster";
+import { GkeWorkloadIdentityCluster } from "../../../lib/gke-workload-identity-cluster";
+import { KubeRayOperator } from "../../../lib/kuberay-operator";
+import { RayBucketAccess } from "../../../lib/ray-bucket-access";
+import { RayCluster } from "../../../lib/ray-cluster";
 
 const app = new App();
 const stack = new TerraformStack(app, "tenants");

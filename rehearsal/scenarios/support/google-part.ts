@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { synthesize } from "../apps";
-import { GoogleApis, GoogleApisOptions } from "../google/server";
-import { expect, Stage } from "../stage";
-import { errorsOf, Terraform, TerraformRun } from "../terraform";
+import { synthesize } from "./apps";
+import { GoogleApis, GoogleApisOptions } from "../../google/server";
+import { expect, Stage } from "../../stage/stage";
+import { TerraformRun } from "../../terraform/command";
+import { errorsOf, Terraform } from "../../terraform/terraform";
 
 /** What a plan says that would destroy or replace a protected cluster. */
 export const PROTECTED =

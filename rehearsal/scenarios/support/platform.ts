@@ -3,16 +3,16 @@ import { App, TerraformStack, TerraformVariable } from "cdktf";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BucketMountOptions } from "../../lib/contracts/bucket-mount-options";
-import { GkeWorkloadIdentityClusterProps } from "../../lib/contracts/gke-workload-identity-cluster";
-import { RayBucketAccessProps } from "../../lib/contracts/ray-bucket-access";
-import { RayClusterProps } from "../../lib/contracts/ray-cluster";
-import { GkeWorkloadIdentityCluster } from "../../lib/gke-workload-identity-cluster";
-import { KubeRayOperator } from "../../lib/kuberay-operator";
-import { RayBucketAccess } from "../../lib/ray-bucket-access";
-import { RayCluster } from "../../lib/ray-cluster";
-import { RuntimeEnvNetrc } from "../../lib/runtime-env-netrc";
-import { SiteOptions } from "../site";
+import { BucketMountOptions } from "../../../lib/contracts/bucket-mount-options";
+import { GkeWorkloadIdentityClusterProps } from "../../../lib/contracts/gke-workload-identity-cluster";
+import { RayBucketAccessProps } from "../../../lib/contracts/ray-bucket-access";
+import { RayClusterProps } from "../../../lib/contracts/ray-cluster";
+import { GkeWorkloadIdentityCluster } from "../../../lib/gke-workload-identity-cluster";
+import { KubeRayOperator } from "../../../lib/kuberay-operator";
+import { RayBucketAccess } from "../../../lib/ray-bucket-access";
+import { RayCluster } from "../../../lib/ray-cluster";
+import { RuntimeEnvNetrc } from "../../../lib/runtime-env-netrc";
+import { SiteOptions } from "../../stage/site";
 
 /** Who the nodes are: an account that is there already, because a new one takes the provider ten seconds. */
 const NODE_ACCOUNT = "ray-nodes@my-project-id.iam.gserviceaccount.com";

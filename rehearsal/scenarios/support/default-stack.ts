@@ -1,10 +1,10 @@
-import { ApiServerDoor } from "../api-server-door";
-import { synthesize } from "../apps";
-import type { Faults } from "../google/faults";
-import type { Snapshot } from "../google/server";
-import { BARE_PROJECT, type Site } from "../site";
-import { expect, Stage } from "../stage";
-import type { PlannedChange, Terraform } from "../terraform";
+import { ApiServerDoor } from "./api-server-door";
+import { synthesize } from "./apps";
+import type { Faults } from "../../google/faults";
+import type { Snapshot } from "../../google/server";
+import { BARE_PROJECT, type Site } from "../../stage/site";
+import { expect, Stage } from "../../stage/stage";
+import type { PlannedChange, Terraform } from "../../terraform/terraform";
 
 const PROJECT = "my-project-id";
 const CLUSTER = `projects/${PROJECT}/locations/us-west1-b/clusters/cloud-bucket-cluster`;

@@ -1,5 +1,5 @@
-import type { Site } from "../site";
-import { expect } from "../stage";
+import type { Site } from "../../stage/site";
+import { expect } from "../../stage/stage";
 
 /** A role in the policy of a resource, and a member who has it or does not. */
 export interface Grant {

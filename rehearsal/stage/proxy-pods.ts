@@ -1,5 +1,5 @@
-import { isReady, type KubeObject } from "./node/kube-client";
-import type { Node } from "./node/node";
+import { isReady, type KubeObject } from "../node/kube-client";
+import type { Node } from "../node/node";
 
 /** Name of the namespace that holds the proxies of the Ray clusters of a namespace. */
 export function proxyNamespace(namespace: string): string {
