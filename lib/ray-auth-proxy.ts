@@ -20,7 +20,7 @@ import {
   portForwardCommand,
   serviceHost,
 } from "./private/ray/commands";
-import { noteGuard } from "./private/ray/open-api";
+import { AUTH_DISABLED, noteGuard } from "./private/ray/auth-mode";
 import { claim, clusterKey } from "./private/terraform/claims";
 import { fitName, shortHash } from "./private/terraform/names";
 import { NamespacePurpose } from "./private/terraform/namespace-purposes";
@@ -117,7 +117,7 @@ export class RayAuthProxy extends Construct {
       this.closeRaysPort();
     }
     // The proxy takes the caller's token off, so Ray must not ask for one; nor may workers of a head that does not.
-    for (const pods of [head, workers]) pods.addEnv("RAY_AUTH_MODE", "disabled");
+    for (const pods of [head, workers]) pods.addEnv(...AUTH_DISABLED);
     if (props.submitterServiceAccountName !== undefined) {
       this.submitter = this.createSubmitter(props.submitterServiceAccountName);
     }

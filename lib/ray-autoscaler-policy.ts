@@ -1,11 +1,12 @@
 import { Fn, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
-import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
 import type { RayAutoscalerPolicyProps } from "./contracts/ray-autoscaler-policy";
 import type { IRayCluster } from "./contracts/ray-cluster";
 import { autoscalerPolicies } from "./private/ray/autoscaler-rules";
+import { clusterKey } from "./private/terraform/claims";
 import { manifestRelease } from "./private/terraform/manifest-release";
 import { shortHash } from "./private/terraform/names";
+import { PerStack } from "./private/terraform/per-stack";
 import { invalid } from "./private/validation";
 
 export * from "./contracts/ray-autoscaler-policy";
@@ -16,8 +17,8 @@ const RELEASE_PREFIX = "ray-autoscaler.";
 /** Helm's limit. */
 const LONGEST_RELEASE_NAME = 53;
 
-/** Where the Ray clusters of a GKE cluster have their policies, by namespace and name. */
-const policies = new WeakMap<IGkeWorkloadIdentityCluster, Map<string, string>>();
+/** Where Ray clusters have their policies, by GKE cluster, namespace and name. */
+const policies = new PerStack(() => new Map<string, string>());
 
 /**
  * Holds the service account of the head to what Ray's autoscaler does with it, by admission policies of Kubernetes.
@@ -42,7 +43,7 @@ export class RayAutoscalerPolicy extends Construct {
     super(scope, id);
     const { rayCluster } = props;
     const { cluster, namespace, rayClusterName, headServiceAccountName } = rayCluster;
-    this.requireOnlyOne(rayCluster);
+    this.registerOnlyOne(rayCluster);
     this.resource = manifestRelease(this, "policy", {
       cluster,
       releaseName: releaseName(rayClusterName),
@@ -56,15 +57,14 @@ export class RayAutoscalerPolicy extends Construct {
   }
 
   /** Policies of one name would be taken away from each other by Helm. */
-  private requireOnlyOne({ cluster, namespace, rayClusterName }: IRayCluster): void {
-    const known = policies.get(cluster) ?? new Map<string, string>();
-    policies.set(cluster, known);
+  private registerOnlyOne({ cluster, namespace, rayClusterName }: IRayCluster): void {
+    const known = policies.of(this);
     const key = `${namespace}/${rayClusterName}`;
-    const other = known.get(key);
+    const other = known.get(`${clusterKey(cluster)} ${key}`);
     if (other !== undefined) {
       throw invalid(this, "rayCluster", `have no other policy (${other} is one)`, key);
     }
-    known.set(key, this.node.path);
+    known.set(`${clusterKey(cluster)} ${key}`, this.node.path);
   }
 }
 

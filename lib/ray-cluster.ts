@@ -26,12 +26,13 @@ import { ImportedRayCluster } from "./private/ray/imported-cluster";
 import { rayClusterManifest } from "./private/ray/manifest";
 import { RayNetworkPolicy, requireNetworkPeer, requireNetworkPolicy } from "./private/ray/network-policy";
 import { requireRoom } from "./private/ray/node-fit";
-import { warnOfOpenApi } from "./private/ray/open-api";
+import { statesAuthMode, warnOfOpenApi } from "./private/ray/auth-mode";
+import { hasFeature, requireFeature } from "./private/ray/kuberay-features";
 import { refuseOperatorsRoleName } from "./private/ray/operator-role";
 import { autoscalerResources } from "./private/ray/options";
 import { markHead, RayReadiness } from "./private/ray/readiness";
 import { RayTokenAuth } from "./private/ray/token-auth";
-import { DEFAULT_RAY_IMAGE, DEFAULT_RAY_VERSION, isAtLeast, rayImage } from "./private/ray/versions";
+import { DEFAULT_RAY_IMAGE, DEFAULT_RAY_VERSION, rayImage } from "./private/ray/versions";
 import { claim, clusterKey } from "./private/terraform/claims";
 import { manifestRelease } from "./private/terraform/manifest-release";
 import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-purposes";
@@ -119,7 +120,7 @@ export class RayCluster extends Construct implements IRayCluster {
     }
     if (props.authOptions?.enableK8sTokenAuth) this.tokenAuth = this.createTokenAuth();
     refuseOperatorsRoleName(this);
-    if (props.authOptions === undefined && props.head.env?.RAY_AUTH_MODE === undefined) warnOfOpenApi(this);
+    if (!statesAuthMode(props)) warnOfOpenApi(this);
     this.resource = manifestRelease(this, "ray-cluster", {
       cluster: this.cluster,
       releaseName: this.rayClusterName,
@@ -282,8 +283,9 @@ export class RayCluster extends Construct implements IRayCluster {
 
   private recreate(props: RayClusterProps): boolean {
     const wanted = props.upgradeStrategy;
-    const known = isAtLeast(this.kuberayVersion, "1.6.0");
-    return wanted === undefined ? known : wanted === RayClusterUpgradeStrategy.RECREATE;
+    return wanted === undefined
+      ? hasFeature(this.kuberayVersion, "recreateUpgrade")
+      : wanted === RayClusterUpgradeStrategy.RECREATE;
   }
 
   private claimNames(props: RayClusterProps, { namespace, serviceAccountName }: PodAccount): void {
@@ -371,16 +373,9 @@ export class RayCluster extends Construct implements IRayCluster {
   }
 
   private requireUpgradeStrategy(props: RayClusterProps): void {
-    if (
-      props.upgradeStrategy === RayClusterUpgradeStrategy.RECREATE &&
-      !isAtLeast(this.kuberayVersion, "1.6.0")
-    ) {
-      const version = this.kuberayVersion ?? "not known";
-      throw invalid(
-        this,
-        "upgradeStrategy",
-        `not be RECREATE with an operator whose KubeRay version is ${version}: it needs 1.6.0 (state 'kuberayVersion' at ${props.operator.node.path} if it has that)`,
-      );
+    if (props.upgradeStrategy === RayClusterUpgradeStrategy.RECREATE) {
+      const demand = { feature: "recreateUpgrade", value: "RECREATE" } as const;
+      requireFeature(this, "upgradeStrategy", props.operator, demand);
     }
   }
 }

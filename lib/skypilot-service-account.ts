@@ -13,7 +13,7 @@ import type { SkyPilotServiceAccountProps } from "./contracts/skypilot-service-a
 import { clusterRoleRef, rbacSubjectOf, requireRbacSubject, roleRef } from "./private/kubernetes/rbac";
 import {
   podSecurityOf,
-  requireOwnAccounts,
+  registerAccounts,
   requireSkyPilotProps,
   workloadProperty,
 } from "./private/skypilot/checks";
@@ -84,7 +84,7 @@ export class SkyPilotServiceAccount extends Construct {
     this.podsLaunch = sharedIdentity || (features.controllers ?? false);
     this.rules = skyPilotRules(features);
     requireSkyPilotProps(this, props);
-    requireOwnAccounts(this);
+    registerAccounts(this);
 
     const launcher = this.createLauncher(props);
     this.bindCluster();

@@ -81,7 +81,7 @@ test("without Kubernetes tokens nobody can be granted Ray", () => {
 
 describe("refuses", () => {
   const HINT =
-    "(state 'kuberayVersion' at the operator if it has that, or use RayAuthProxy, which needs no version)";
+    "(state 'kuberayVersion' at stack/operator if it has that, or use RayAuthProxy, which needs no version)";
 
   test.each([
     [

@@ -224,7 +224,7 @@ describe("a head that may be lost", () => {
   test("is refused with an operator that cannot", () => {
     expect(() => rayCluster({ gcsFaultToleranceOptions }, "1.2.2")).toThrow(
       new Error(
-        "'gcsFaultToleranceOptions' must not be given with an operator whose KubeRay version is 1.2.2: it needs 1.3.0 (at stack/ray)",
+        "'gcsFaultToleranceOptions' must not be given with an operator whose KubeRay version is 1.2.2: it needs 1.3.0 (state 'kuberayVersion' at stack/operator if it has that) (at stack/ray)",
       ),
     );
   });

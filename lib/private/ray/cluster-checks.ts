@@ -16,10 +16,10 @@ import {
   requireName,
   requirePositive,
 } from "../validation";
+import { requireAuthModeOnce } from "./auth-mode";
 import { requireNetworkPeer } from "./network-policy";
 import { requireAutoscalerOptions, requireGcsFaultTolerance } from "./options";
 import { requireAuthOptions } from "./token-auth";
-import { DEFAULT_RAY_VERSION } from "./versions";
 
 /** Below this the head runs out of memory while it starts. */
 const LEAST_MEMORY_GIB = 2;
@@ -53,13 +53,7 @@ export function requireRayClusterProps(scope: IConstruct, props: RayClusterProps
   requireGcsFaultTolerance(scope, props);
   requireInteger(scope, "waitUntilReady.timeoutMinutes", props.waitUntilReady?.timeoutMinutes, 1);
   requireName(scope, "waitUntilReady.image", props.waitUntilReady?.image, IMAGE);
-  if (props.authOptions !== undefined) {
-    const rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
-    requireAuthOptions(scope, props.authOptions, {
-      kuberayVersion: props.operator.kuberayVersion,
-      rayVersion,
-    });
-  }
+  if (props.authOptions !== undefined) requireAuthOptions(scope, props.authOptions, props);
   if (props.authOptions?.enableK8sTokenAuth && props.automountServiceAccountToken === false) {
     const rule =
       "not be false with 'authOptions.enableK8sTokenAuth': every Ray pod asks the API server who is calling";
@@ -98,10 +92,7 @@ function requireGroup(scope: IConstruct, path: string, group: RayGroup, props: R
   group.topologySpreadConstraints?.forEach((constraint, index) =>
     requireSpread(scope, `${path}.topologySpreadConstraints[${index}]`, constraint),
   );
-  const mode = group.env?.RAY_AUTH_MODE;
-  if (props.authOptions !== undefined && mode !== undefined) {
-    throw invalid(scope, `${path}.env.RAY_AUTH_MODE`, "be left to 'authOptions'", mode);
-  }
+  requireAuthModeOnce(scope, path, group, props.authOptions);
 }
 
 /** Ray takes whole numbers only, and knows some names itself. */

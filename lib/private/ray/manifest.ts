@@ -7,7 +7,8 @@ import { headNeeds, hostsOfReplica, nodeNeeds } from "../gke/accelerators";
 import { compact } from "../kubernetes/manifest";
 import { tokenMount, tokenVolume } from "../kubernetes/service-account-token";
 import { autoscalerEnvOf, autoscalerOptionsOf, gcsFaultToleranceOptionsOf } from "./options";
-import { authMode, podTemplate, PodTemplateInput, startParams } from "./pod-template";
+import { autoscalerAuthEnv } from "./auth-mode";
+import { podTemplate, PodTemplateInput, startParams } from "./pod-template";
 
 /** Ports of the head. The operator finds the dashboard by the name `dashboard`. */
 const HEAD_PORTS = [
@@ -119,12 +120,10 @@ function workerGroupSpec(input: RayManifestInput, group: RayWorkerGroup, index: 
   };
 }
 
-/** The autoscaler is Ray too, in a container that the operator makes: it must authenticate as the head does. */
 function autoscalerOptions(input: RayManifestInput) {
-  const { RAY_AUTH_MODE: mode } = { ...authMode(input), ...input.head.env };
   return compact({
     ...autoscalerOptionsOf(input.autoscalerOptions),
-    env: mode === undefined ? undefined : [{ name: "RAY_AUTH_MODE", value: mode }],
+    env: autoscalerAuthEnv(input),
     volumeMounts: [tokenMount(AUTOSCALER_TOKEN)],
   });
 }

@@ -1,5 +1,6 @@
 import { TerraformElement, TerraformResource, TerraformStack } from "cdktf";
 import type { IRayCluster } from "../../contracts/ray-cluster";
+import { PerStack } from "../terraform/per-stack";
 import { invalid } from "../validation";
 
 const ROLES_AND_BINDINGS = /^kubernetes_role(_binding)?(_v1)?$/;
@@ -8,7 +9,11 @@ const ROLES_AND_BINDINGS = /^kubernetes_role(_binding)?(_v1)?$/;
 const LONGEST_NAME = 50;
 
 /** The Ray clusters of each stack by the namespace and name of the operator's Role. */
-const operatorRoles = new WeakMap<TerraformStack, Map<string, IRayCluster>>();
+const operatorRoles = new PerStack((stack) => {
+  const roles = new Map<string, IRayCluster>();
+  stack.node.addValidation({ validate: () => takenNames(stack, roles) });
+  return roles;
+});
 
 /**
  * KubeRay gives the autoscaler its rights by a Role and a RoleBinding with the Ray cluster's name, and leaves those alone
@@ -17,14 +22,7 @@ const operatorRoles = new WeakMap<TerraformStack, Map<string, IRayCluster>>();
  * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/raycluster_controller.go (reconcileAutoscalerRole)
  */
 export function refuseOperatorsRoleName(ray: IRayCluster): void {
-  const stack = TerraformStack.of(ray);
-  let known = operatorRoles.get(stack);
-  if (known === undefined) {
-    const roles = (known = new Map<string, IRayCluster>());
-    operatorRoles.set(stack, roles);
-    stack.node.addValidation({ validate: () => takenNames(stack, roles) });
-  }
-  known.set(key(ray.namespace, ray.rayClusterName.slice(-LONGEST_NAME)), ray);
+  operatorRoles.of(ray).set(key(ray.namespace, ray.rayClusterName.slice(-LONGEST_NAME)), ray);
 }
 
 function takenNames(stack: TerraformStack, operatorRoles: Map<string, IRayCluster>): string[] {

@@ -10,6 +10,7 @@ import type { NodeResources } from "../gke/machine-types";
 import { cpuQuantity, memoryQuantity } from "../kubernetes/quantities";
 import { CONTAINER_SECURITY_CONTEXT } from "../kubernetes/security-context";
 import { DNS_SUBDOMAIN, invalid, requireInteger, requireName, requirePositive } from "../validation";
+import { requireFeature } from "./kuberay-features";
 import { DEFAULT_RAY_VERSION, isAtLeast } from "./versions";
 
 /** What the operator gives the autoscaler's container where nothing is said. */
@@ -95,13 +96,8 @@ export function requireAutoscalerOptions(
   requireInteger(scope, "autoscalerOptions.idleTimeoutSeconds", options.idleTimeoutSeconds, 0);
   requirePositive(scope, "autoscalerOptions.cpu", options.cpu);
   requirePositive(scope, "autoscalerOptions.memoryGiB", options.memoryGiB);
-  if (options.version === RayAutoscalerVersion.V2 && !isAtLeast(operator.kuberayVersion, "1.4.0")) {
-    const version = operator.kuberayVersion ?? "not known";
-    throw invalid(
-      scope,
-      "autoscalerOptions.version",
-      `not be given with an operator whose KubeRay version is ${version}: it needs 1.4.0 (state 'kuberayVersion' at ${operator.node.path} if it has that)`,
-    );
+  if (options.version === RayAutoscalerVersion.V2) {
+    requireFeature(scope, "autoscalerOptions.version", operator, { feature: "autoscalerVersion" });
   }
 }
 
@@ -128,10 +124,10 @@ export function requireGcsFaultTolerance(scope: IConstruct, props: RayClusterPro
     requireName(scope, `${path}.secretName`, secret?.secretName, DNS_SUBDOMAIN);
     if (secret?.key === "") throw invalid(scope, `${path}.key`, "be a key of the Secret", secret.key);
   }
-  const { kuberayVersion } = props.operator;
-  if (kuberayVersion !== undefined && !isAtLeast(kuberayVersion, "1.3.0")) {
-    const rule = `not be given with an operator whose KubeRay version is ${kuberayVersion}: it needs 1.3.0`;
-    throw invalid(scope, "gcsFaultToleranceOptions", rule);
+  if (props.operator.kuberayVersion !== undefined) {
+    requireFeature(scope, "gcsFaultToleranceOptions", props.operator, {
+      feature: "gcsFaultToleranceOptions",
+    });
   }
   const rayVersion = props.rayVersion ?? DEFAULT_RAY_VERSION;
   const known = !Token.isUnresolved(rayVersion);

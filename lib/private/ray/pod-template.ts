@@ -7,6 +7,7 @@ import { compact } from "../kubernetes/manifest";
 import { cpuQuantity, memoryQuantity, numberText } from "../kubernetes/quantities";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "../kubernetes/security-context";
 import { invalid } from "../validation";
+import { authModeEnv } from "./auth-mode";
 
 /** GKE puts this on nodes whose metadata server speaks for the pod and not for the node; Autopilot refuses the selector. */
 const METADATA_SERVER_NODES = { "iam.gke.io/gke-metadata-server-enabled": "true" };
@@ -71,7 +72,11 @@ export function podTemplate(
     memory: memoryQuantity(group.memoryGiB),
     ...needs?.resources,
   };
-  const env = { ...authMode(input), ...role.env, ...merged(input.scope, `${path}.env`, group.env, pods.env) };
+  const env = {
+    ...authModeEnv(input),
+    ...role.env,
+    ...merged(input.scope, `${path}.env`, group.env, pods.env),
+  };
   const metadata = compact({
     labels: { ...input.labels, ...group.labels },
     annotations: {
@@ -113,11 +118,6 @@ export function podTemplate(
       volumes: [...pods.volumes, ...(role.volumes ?? [])],
     }),
   });
-}
-
-/** Said outright, because Ray 2.61 changes the default; with `authOptions` the operator sets it. */
-export function authMode({ authOptions }: PodTemplateInput): { [name: string]: string } {
-  return authOptions === undefined ? { RAY_AUTH_MODE: "disabled" } : {};
 }
 
 function toleration({ key, operator, value, effect }: RayToleration) {

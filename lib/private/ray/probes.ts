@@ -1,3 +1,4 @@
+import { hasFeature } from "./kuberay-features";
 import { isAtLeast } from "./versions";
 
 /** Port of Ray's dashboard agent, which runs on every node of Ray and knows how the node is. */
@@ -24,7 +25,7 @@ export interface Probes {
  * https://github.com/ray-project/kuberay/blob/v1.5.1/ray-operator/controllers/ray/common/pod.go (initLivenessAndReadinessProbe)
  */
 export function headProbes(input: HeadProbesInput): Probes | undefined {
-  if (isAtLeast(input.kuberayVersion, "1.6.0")) return undefined;
+  if (hasFeature(input.kuberayVersion, "probesOfAnyPort")) return undefined;
   const check = isAtLeast(input.rayVersion, "2.53.0")
     ? { httpGet: { path: "/api/healthz", port: AGENT_PORT } }
     : { exec: { command: ["bash", "-c", healthCommand(input.dashboardPort)] } };

@@ -4,60 +4,45 @@ import { ITerraformDependable, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
 import type { RayAuthOptions } from "../../contracts/ray-auth-options";
+import type { RayClusterProps } from "../../contracts/ray-cluster";
 import { RbacSubject } from "../../contracts/rbac-subject";
 import { AUTH_DELEGATOR, bindSubject, requireRbacSubject } from "../kubernetes/rbac";
 import { DNS_SUBDOMAIN, invalid, requireName } from "../validation";
-import { isAtLeast } from "./versions";
-
-/** What the options are judged by. */
-interface Versions {
-  readonly kuberayVersion?: string;
-  readonly rayVersion: string;
-}
+import { type KubeRayFeature, requireFeature } from "./kuberay-features";
+import { DEFAULT_RAY_VERSION, isAtLeast } from "./versions";
 
 /**
  * @throws if the operator or Ray is too old for what is asked for, or the options contradict each other
  *
  * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/validation.go (ValidateRayClusterSpec)
  */
-export function requireAuthOptions(scope: IConstruct, options: RayAuthOptions, versions: Versions): void {
-  requireName(scope, "authOptions.secretName", options.secretName, DNS_SUBDOMAIN);
-  requireVersions(scope, "authOptions", versions, "1.5.1", "2.52.0");
-  if (options.secretName !== undefined) {
-    requireVersions(scope, "authOptions.secretName", versions, "1.6.0", "2.52.0");
-  }
+export function requireAuthOptions(
+  scope: IConstruct,
+  options: RayAuthOptions,
+  { operator, rayVersion = DEFAULT_RAY_VERSION }: RayClusterProps,
+): void {
+  const path = "authOptions";
+  requireName(scope, `${path}.secretName`, options.secretName, DNS_SUBDOMAIN);
+  const requireKubeRay = (property: string, feature: KubeRayFeature) =>
+    requireFeature(scope, property, operator, {
+      feature,
+      otherwise: "use RayAuthProxy, which needs no version",
+    });
+  requireKubeRay(path, "authOptions");
+  requireRay(scope, path, rayVersion, "2.52.0");
+  if (options.secretName !== undefined) requireKubeRay(`${path}.secretName`, "authSecret");
   if (!options.enableK8sTokenAuth) return;
-  requireVersions(scope, "authOptions.enableK8sTokenAuth", versions, "1.6.0", "2.55.0");
+  requireKubeRay(`${path}.enableK8sTokenAuth`, "k8sTokenAuth");
+  requireRay(scope, `${path}.enableK8sTokenAuth`, rayVersion, "2.55.0");
   if (options.secretName !== undefined) {
-    throw invalid(
-      scope,
-      "authOptions.secretName",
-      "not be given together with 'enableK8sTokenAuth': then callers have tokens of their own",
-      options.secretName,
-    );
+    const rule = "not be given together with 'enableK8sTokenAuth': then callers have tokens of their own";
+    throw invalid(scope, `${path}.secretName`, rule, options.secretName);
   }
 }
 
-function requireVersions(
-  scope: IConstruct,
-  property: string,
-  { kuberayVersion, rayVersion }: Versions,
-  kuberayMinimum: string,
-  rayMinimum: string,
-): void {
-  if (!isAtLeast(kuberayVersion, kuberayMinimum)) {
-    const hint =
-      "state 'kuberayVersion' at the operator if it has that, or use RayAuthProxy, which needs no version";
-    const version = kuberayVersion ?? "not known";
-    throw invalid(
-      scope,
-      property,
-      `not be given with an operator whose KubeRay version is ${version}: it needs ${kuberayMinimum} (${hint})`,
-    );
-  }
-  if (!Token.isUnresolved(rayVersion) && !isAtLeast(rayVersion, rayMinimum)) {
-    throw invalid(scope, property, `be used with Ray ${rayMinimum} or newer, not with ${rayVersion}`);
-  }
+function requireRay(scope: IConstruct, property: string, rayVersion: string, minimum: string): void {
+  if (Token.isUnresolved(rayVersion) || isAtLeast(rayVersion, minimum)) return;
+  throw invalid(scope, property, `be used with Ray ${minimum} or newer, not with ${rayVersion}`);
 }
 
 /** What Ray's Kubernetes token mode works for. */

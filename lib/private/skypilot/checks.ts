@@ -1,10 +1,10 @@
-import { TerraformStack } from "cdktf";
 import {
   SkyPilotFeatures,
   SkyPilotPodSecurity,
   SkyPilotRemoteIdentity,
 } from "../../contracts/skypilot-options";
 import type { SkyPilotServiceAccountProps } from "../../contracts/skypilot-service-account";
+import { PerStack } from "../terraform/per-stack";
 import { refuseStandardOfExisting } from "../terraform/namespaces";
 import { DNS_LABEL, DNS_SUBDOMAIN, invalid, QUANTITY, requireName } from "../validation";
 import type { SkyPilotAccounts } from "./accounts";
@@ -157,14 +157,13 @@ function requireFeatures(sky: SkyPilotAccounts, props: SkyPilotServiceAccountPro
 }
 
 /** The instances of each stack. */
-const instances = new WeakMap<TerraformStack, SkyPilotAccounts[]>();
+const instances = new PerStack((): SkyPilotAccounts[] => []);
 
 /** @throws if another SkyPilot on the same cluster has an account of that name, or its pods could run as this one's launcher */
-export function requireOwnAccounts(sky: SkyPilotAccounts): void {
-  const stack = TerraformStack.of(sky);
-  const known = instances.get(stack) ?? [];
+export function registerAccounts(sky: SkyPilotAccounts): void {
+  const known = instances.of(sky);
   for (const other of known.filter(({ cluster }) => cluster === sky.cluster)) requireApart(sky, other);
-  instances.set(stack, [...known, sky]);
+  known.push(sky);
 }
 
 function requireApart(sky: SkyPilotAccounts, other: SkyPilotAccounts): void {

@@ -1,10 +1,11 @@
-import { TerraformProvider, TerraformStack, Token } from "cdktf";
+import { TerraformProvider, Token } from "cdktf";
 import { IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
 import { invalid } from "../validation";
+import { PerStack } from "./per-stack";
 
 /** Who creates what in a stack, so that nothing is created twice: Terraform would find out in mid-apply. */
-const CLAIMS = new WeakMap<TerraformStack, Map<string, string>>();
+const CLAIMS = new PerStack(() => new Map<string, string>());
 
 /** Something that there can be once. */
 interface Claim {
@@ -20,9 +21,7 @@ interface Claim {
 /** @throws if another construct of the stack creates it already, with what to share */
 export function claim(scope: IConstruct, { property, name, what, advice }: Claim): void {
   if (Token.isUnresolved(name)) return;
-  const stack = TerraformStack.of(scope);
-  const claims = CLAIMS.get(stack) ?? new Map<string, string>();
-  CLAIMS.set(stack, claims);
+  const claims = CLAIMS.of(scope);
   const owner = claims.get(what);
   if (owner !== undefined) {
     throw invalid(scope, property, `not be one that ${owner} creates already: ${advice}`, name);

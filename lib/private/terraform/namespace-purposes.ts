@@ -8,6 +8,7 @@ import {
 } from "cdktf";
 import { IConstruct } from "constructs";
 import { invalid } from "../validation";
+import { PerStack } from "./per-stack";
 
 /**
  * What a namespace is for. Whoever may start pods in a namespace can use every service account and every Secret in it, so a
@@ -37,12 +38,12 @@ interface KnownClaim extends NamespaceClaim {
 }
 
 /** The claims of each stack. */
-const claims = new WeakMap<TerraformStack, KnownClaim[]>();
+const claims = new PerStack((): KnownClaim[] => []);
 
 /** @throws if another construct has the namespace, on the same cluster, for a purpose that does not go with this one */
 export function claimNamespace(scope: IConstruct, claim: NamespaceClaim): void {
   const stack = TerraformStack.of(scope);
-  const known = claims.get(stack) ?? [];
+  const known = claims.of(scope);
   const other = known.find(
     (earlier) =>
       !goTogether(earlier.purpose, claim.purpose) &&
@@ -54,7 +55,7 @@ export function claimNamespace(scope: IConstruct, claim: NamespaceClaim): void {
     const requirement = `not use the namespace ${namespace}, which ${other.scope.node.path} has for ${other.purpose}: whoever may start pods in a namespace can use every service account in it`;
     throw invalid(scope, claim.property, requirement);
   }
-  claims.set(stack, [...known, { ...claim, scope }]);
+  known.push({ ...claim, scope });
 }
 
 /** Tells namespaces apart: the name, or the reference behind a token, which is another token each time it is asked for. */
