@@ -11,6 +11,7 @@ import {
   GkeWorkloadIdentityClusterProps,
   IGkeWorkloadIdentityCluster,
 } from "./contracts/gke-workload-identity-cluster";
+import type { ManifestPart } from "./contracts/manifest";
 import {
   CA_CERTIFICATE,
   DNS_ENDPOINT,
@@ -159,7 +160,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
 
   /** As rendered, with overrides; what Terraform alone knows is not judged. */
   private enforcesNetworkPolicies(): boolean {
-    const [body] = Object.values<any>(this.resource.toTerraform().resource.google_container_cluster);
+    const [body] = Object.values<ManifestPart>(this.resource.toTerraform().resource.google_container_cluster);
     const [policy] = [body.network_policy ?? []].flat();
     const engines = [body.datapath_provider === "ADVANCED_DATAPATH", policy?.enabled === true];
     const settings = [body.datapath_provider, policy?.enabled];

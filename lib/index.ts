@@ -1,6 +1,7 @@
 export * from "./contracts/bucket-mount-options";
 export * from "./contracts/bucket-role";
 export * from "./contracts/gke-node-pool";
+export type { ManifestPart } from "./contracts/manifest";
 export * from "./contracts/pod-security-standard";
 export * from "./contracts/ray-auth-options";
 export * from "./contracts/ray-autoscaler-options";

@@ -5,6 +5,7 @@ import { Construct } from "constructs";
 import type { BucketMountOptions } from "./contracts/bucket-mount-options";
 import { BucketRole } from "./contracts/bucket-role";
 import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
+import type { ManifestPart } from "./contracts/manifest";
 import type {
   BucketGrantOptions,
   BucketLifecycleRule,
@@ -118,7 +119,7 @@ export class RayBucketAccess extends Construct {
    * @param volumeName name of the volume, for the pod's volume mounts
    * @throws if an option cannot be one of a mount
    */
-  public csiVolume(volumeName: string, options: BucketMountOptions = {}): { [field: string]: any } {
+  public csiVolume(volumeName: string, options: BucketMountOptions = {}): ManifestPart {
     requireName(this, "volumeName", volumeName, DNS_LABEL);
     requireMountOptions(this, options);
     // The name as it was given, so that a plan shows it before the bucket is there.

@@ -3,6 +3,7 @@ import { ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { BucketMountOptions } from "./contracts/bucket-mount-options";
 import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
+import type { ManifestPart, ManifestValue } from "./contracts/manifest";
 import type { RayAuthOptions } from "./contracts/ray-auth-options";
 import {
   IRayCluster,
@@ -80,7 +81,7 @@ export class RayCluster extends Construct implements IRayCluster {
   private readonly tokenAuth?: RayTokenAuth;
   private readonly identities: { [property: string]: IWorkloadIdentity };
   private readonly bucketMounts = new BucketMounts(this);
-  private readonly overrides: [string, any][] = [];
+  private readonly overrides: [string, unknown][] = [];
 
   constructor(scope: Construct, id: string, props: RayClusterProps) {
     super(scope, id);
@@ -213,11 +214,11 @@ export class RayCluster extends Construct implements IRayCluster {
    * @param path for example `spec.headGroupSpec.template.spec.priorityClassName` or `spec.workerGroupSpecs.0.scaleStrategy`
    * @param value what the field is to be; `undefined` removes it
    */
-  public addOverride(path: string, value: any): void {
+  public addOverride(path: string, value: unknown): void {
     this.overrides.push([path, value]);
   }
 
-  private render(props: RayClusterProps): { [field: string]: any } {
+  private render(props: RayClusterProps): ManifestPart {
     this.bucketMounts.requireGrants(this.identities);
     const manifest = copyOf(
       rayClusterManifest({
@@ -250,10 +251,10 @@ export class RayCluster extends Construct implements IRayCluster {
     return manifest;
   }
 
-  private requireRoomForPods(spec: { [field: string]: any }, props: RayClusterProps): void {
+  private requireRoomForPods(spec: ManifestPart, props: RayClusterProps): void {
     const autoscaler = autoscales(props) ? [autoscalerResources(props.autoscalerOptions)] : [];
     requireRoom(this, this.cluster, "head", spec.headGroupSpec, autoscaler);
-    (spec.workerGroupSpecs ?? []).forEach((group: { [field: string]: any }, index: number) =>
+    (spec.workerGroupSpecs ?? []).forEach((group: ManifestPart, index: number) =>
       requireRoom(this, this.cluster, `workerGroups[${index}]`, group),
     );
   }
@@ -404,14 +405,14 @@ function readinessImage({ image }: RayReadinessOptions): string {
 }
 
 /** Shares nothing: an override of one pod must not reach another, nor another Ray cluster. */
-function copyOf(value: any): any {
+function copyOf(value: ManifestValue): ManifestValue {
   if (Array.isArray(value)) return value.map(copyOf);
   if (value === null || typeof value !== "object" || Token.isUnresolved(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
 }
 
 /** Sets a field in nested objects and lists; the objects on the way are made where they are missing. */
-function override(target: any, path: string[], value: any): void {
+function override(target: ManifestValue, path: string[], value: ManifestValue): void {
   const [first, ...rest] = path;
   if (rest.length > 0) {
     target[first] ??= {};

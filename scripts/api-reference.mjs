@@ -68,6 +68,7 @@ const SECTIONS = [
       "RayClusterUpgradeStrategy",
       "RayNetworkPeer",
       "RayPods",
+      "ManifestPart",
     ],
   },
   {

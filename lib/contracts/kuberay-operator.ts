@@ -1,6 +1,7 @@
 import { ITerraformDependable } from "cdktf";
 import { IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluster";
+import type { ManifestPart } from "./manifest";
 import type { RayToleration } from "./ray-groups";
 import type { RayNetworkPeer } from "./ray-network-peer";
 
@@ -81,7 +82,7 @@ export interface KubeRayChartProps {
    * Values for the chart, for what is not modelled here.
    * @default - the chart's own
    */
-  readonly values?: { [key: string]: any };
+  readonly values?: ManifestPart;
 }
 
 /** What is known of an existing operator. */

@@ -1,6 +1,7 @@
 import { ITerraformDependable } from "cdktf";
 import { IConstruct } from "constructs";
 import { invalid } from "../private/validation";
+import type { ManifestPart } from "./manifest";
 
 /** What the operator and this library call their own containers. */
 const OWN_CONTAINERS = ["ray-head", "ray-worker", "autoscaler", "wait-gcs-ready"];
@@ -12,15 +13,15 @@ const OWN_CONTAINERS = ["ray-head", "ray-worker", "autoscaler", "wait-gcs-ready"
  * Containers, volumes and volume mounts are written as in a Kubernetes manifest.
  */
 export class RayPods {
-  private readonly containerList: { [field: string]: any }[] = [];
-  private readonly initContainerList: { [field: string]: any }[] = [];
-  private readonly volumeList: { [field: string]: any }[] = [];
-  private readonly volumeMountList: { [field: string]: any }[] = [];
+  private readonly containerList: ManifestPart[] = [];
+  private readonly initContainerList: ManifestPart[] = [];
+  private readonly volumeList: ManifestPart[] = [];
+  private readonly volumeMountList: ManifestPart[] = [];
   private readonly environment: { [name: string]: string } = {};
   private readonly startParameters: { [name: string]: string } = {};
   private readonly awaited: ITerraformDependable[] = [];
-  private readiness?: { [field: string]: any };
-  private liveness?: { [field: string]: any };
+  private readiness?: ManifestPart;
+  private liveness?: ManifestPart;
   private readonly podAnnotations: { [name: string]: string } = {};
   private mountsToken = false;
   private volumeGroup?: number;
@@ -35,22 +36,22 @@ export class RayPods {
   ) {}
 
   /** Containers beside the Ray container. */
-  public get containers(): { [field: string]: any }[] {
+  public get containers(): ManifestPart[] {
     return [...this.containerList];
   }
 
   /** Init containers, native sidecars among them. */
-  public get initContainers(): { [field: string]: any }[] {
+  public get initContainers(): ManifestPart[] {
     return [...this.initContainerList];
   }
 
   /** Volumes of the pods. */
-  public get volumes(): { [field: string]: any }[] {
+  public get volumes(): ManifestPart[] {
     return [...this.volumeList];
   }
 
   /** Volume mounts of the Ray container. */
-  public get volumeMounts(): { [field: string]: any }[] {
+  public get volumeMounts(): ManifestPart[] {
     return [...this.volumeMountList];
   }
 
@@ -65,12 +66,12 @@ export class RayPods {
   }
 
   /** Readiness probe of the Ray container; the operator's where there is none. */
-  public get readinessProbe(): { [field: string]: any } | undefined {
+  public get readinessProbe(): ManifestPart | undefined {
     return this.readiness;
   }
 
   /** Liveness probe of the Ray container; the operator's where there is none. */
-  public get livenessProbe(): { [field: string]: any } | undefined {
+  public get livenessProbe(): ManifestPart | undefined {
     return this.liveness;
   }
 
@@ -102,7 +103,7 @@ export class RayPods {
    *
    * @throws if there is another one of that name
    */
-  public addContainer(container: { [field: string]: any }): void {
+  public addContainer(container: ManifestPart): void {
     this.requireFree("container", "name", container, this.knownContainers);
     this.containerList.push(container);
   }
@@ -112,7 +113,7 @@ export class RayPods {
    *
    * @throws if there is another one of that name
    */
-  public addInitContainer(container: { [field: string]: any }): void {
+  public addInitContainer(container: ManifestPart): void {
     this.requireFree("init container", "name", container, this.knownContainers);
     this.initContainerList.push(container);
   }
@@ -122,7 +123,7 @@ export class RayPods {
    *
    * @throws if there is another one of that name
    */
-  public addVolume(volume: { [field: string]: any }): void {
+  public addVolume(volume: ManifestPart): void {
     this.requireFree("volume", "name", volume, this.volumeList);
     this.volumeList.push(volume);
   }
@@ -132,7 +133,7 @@ export class RayPods {
    *
    * @throws if something is mounted at that path already
    */
-  public addVolumeMount(mount: { [field: string]: any }): void {
+  public addVolumeMount(mount: ManifestPart): void {
     this.requireFree("volume mount", "mountPath", mount, this.volumeMountList);
     this.volumeMountList.push(mount);
   }
@@ -160,7 +161,7 @@ export class RayPods {
    *
    * @throws if they are set already
    */
-  public setProbes(readiness: { [field: string]: any }, liveness: { [field: string]: any }): void {
+  public setProbes(readiness: ManifestPart, liveness: ManifestPart): void {
     if (this.readiness !== undefined)
       throw invalid(this.owner, `${this.group}.readinessProbe`, "be set once", readiness);
     this.readiness = readiness;
@@ -197,21 +198,16 @@ export class RayPods {
     this.awaited.push(dependency);
   }
 
-  private get knownContainers(): { [field: string]: any }[] {
+  private get knownContainers(): ManifestPart[] {
     return [...this.containerList, ...this.initContainerList, ...OWN_CONTAINERS.map((name) => ({ name }))];
   }
 
-  private requireFree(
-    kind: string,
-    key: string,
-    item: { [field: string]: any },
-    taken: { [field: string]: any }[],
-  ): void {
+  private requireFree(kind: string, key: string, item: ManifestPart, taken: ManifestPart[]): void {
     if (typeof item[key] !== "string" || item[key] === "") {
       throw invalid(this.owner, `${this.group}.${kind}.${key}`, "be given", item[key] ?? null);
     }
     // "/data/" is the same place as "/data".
-    const place = (other: { [field: string]: any }) => String(other[key]).replace(/(?<=.)\/$/, "");
+    const place = (other: ManifestPart) => String(other[key]).replace(/(?<=.)\/$/, "");
     if (taken.some((other) => place(other) === place(item))) {
       throw invalid(this.owner, `${this.group}.${kind}.${key}`, "be unique", item[key]);
     }

@@ -1,5 +1,6 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
+import type { ManifestPart } from "../../contracts/manifest";
 import type { RayGroup, RayToleration, RayWorkerGroup } from "../../contracts/ray-groups";
 import { numberText } from "../kubernetes/quantities";
 import { invalid, requireInteger } from "../validation";
@@ -22,7 +23,7 @@ export interface NodeNeeds {
   readonly nodeSelector: { [name: string]: string };
   readonly tolerations: RayToleration[];
   /** As in a Kubernetes manifest. */
-  readonly affinity?: { [field: string]: any };
+  readonly affinity?: ManifestPart;
   /** Requests and limits of the Ray container. */
   readonly resources: { [name: string]: string };
 }

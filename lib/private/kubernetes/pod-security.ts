@@ -1,22 +1,22 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
+import type { ManifestPart, ManifestValue } from "../../contracts/manifest";
 import { PodSecurityStandard } from "../../contracts/pod-security-standard";
 import { invalid } from "../validation";
-
-type Fields = { [field: string]: any };
 
 /** What a standard says of one field of a pod or a container. */
 interface Rule {
   /** Steps to the field; `*` stands for every item of a list. */
   readonly field: string;
   /** Whether a value may stand; a field that is left out is `undefined`. */
-  readonly allows: (value: any) => boolean;
+  readonly allows: (value: ManifestValue) => boolean;
   /** Completes the sentence "'x' must ...". */
   readonly requirement: string;
 }
 
-const off = (value: any) => value === undefined || value === false;
-const oneOf = (values: readonly any[]) => (value: any) => value === undefined || values.includes(value);
+const off = (value: unknown) => value === undefined || value === false;
+const oneOf = (values: readonly unknown[]) => (value: unknown) =>
+  value === undefined || values.includes(value);
 
 /** Capabilities that a container has without asking. */
 const DEFAULT_CAPABILITIES = [
@@ -123,11 +123,11 @@ export function requirePodSecurity(
   scope: IConstruct,
   namespace: string,
   standard: string | undefined,
-  spec: Fields,
+  spec: ManifestPart,
 ): void {
   if (standard === undefined || standard === PodSecurityStandard.PRIVILEGED) return;
   const restricted = standard === PodSecurityStandard.RESTRICTED;
-  const refuse = (path: string, requirement: string, got: any) => {
+  const refuse = (path: string, requirement: string, got: unknown) => {
     const reason = `${requirement}: the namespace ${JSON.stringify(namespace)} enforces the Pod Security Standard "${standard}" ('podSecurityStandard' chooses another where it is made)`;
     return invalid(scope, path, reason, got);
   };
@@ -165,26 +165,26 @@ export function requirePodSecurity(
   }
 }
 
-function templates(spec: Fields): [string, Fields][] {
+function templates(spec: ManifestPart): [string, ManifestPart][] {
   const workers = spec.workerGroupSpecs ?? [];
   return [
     ["head", spec.headGroupSpec.template],
-    ...workers.map(({ template }: Fields, index: number) => [`workerGroups[${index}]`, template]),
-  ] as [string, Fields][];
+    ...workers.map(({ template }: ManifestPart, index: number) => [`workerGroups[${index}]`, template]),
+  ] as [string, ManifestPart][];
 }
 
-function containersOf(path: string, pod: Fields): [string, Fields][] {
+function containersOf(path: string, pod: ManifestPart): [string, ManifestPart][] {
   return ["initContainers", "containers"].flatMap((list) =>
-    (pod[list] ?? []).map((container: Fields) => [`${path}.${list}[${container.name}]`, container]),
-  ) as [string, Fields][];
+    (pod[list] ?? []).map((container: ManifestPart) => [`${path}.${list}[${container.name}]`, container]),
+  ) as [string, ManifestPart][];
 }
 
 /** The operator makes its container of the image and the options. */
-function autoscaler({ enableInTreeAutoscaling, autoscalerOptions }: Fields): [string, Fields][] {
+function autoscaler({ enableInTreeAutoscaling, autoscalerOptions }: ManifestPart): [string, ManifestPart][] {
   return enableInTreeAutoscaling ? [["autoscalerOptions", autoscalerOptions ?? {}]] : [];
 }
 
-function rule(field: string, allows: (value: any) => boolean, requirement: string): Rule {
+function rule(field: string, allows: (value: ManifestValue) => boolean, requirement: string): Rule {
   return { field, allows, requirement };
 }
 
@@ -192,7 +192,7 @@ function inContext(rules: readonly Rule[]): Rule[] {
   return rules.map((own) => ({ ...own, field: `securityContext.${own.field}` }));
 }
 
-function firstBroken(path: string, fields: Fields, rules: readonly Rule[]) {
+function firstBroken(path: string, fields: ManifestPart, rules: readonly Rule[]) {
   for (const { field, allows, requirement } of rules) {
     for (const [place, value] of valuesAt(fields, field.split("."))) {
       // What only Terraform knows may be right.
@@ -203,15 +203,15 @@ function firstBroken(path: string, fields: Fields, rules: readonly Rule[]) {
   return undefined;
 }
 
-function valueOf(fields: Fields, field: string): any {
-  return field.split(".").reduce((value: any, step) => value?.[step], fields);
+function valueOf(fields: ManifestPart, field: string): ManifestValue {
+  return field.split(".").reduce((value: ManifestValue, step) => value?.[step], fields);
 }
 
 /** The values of a field, with the way to each of them; one `undefined` where a step before a list is left out. */
-function valuesAt(value: any, [step, ...rest]: string[], path = ""): [string, any][] {
+function valuesAt(value: ManifestValue, [step, ...rest]: string[], path = ""): [string, ManifestValue][] {
   if (step === undefined) return [[path, value]];
   if (Token.isUnresolved(value)) return [];
   if (step !== "*") return valuesAt(value?.[step], rest, `${path}.${step}`);
-  const items: any[] = Array.isArray(value) ? value : [];
+  const items: ManifestValue[] = Array.isArray(value) ? value : [];
   return items.flatMap((item, index) => valuesAt(item, rest, `${path}[${item?.name ?? index}]`));
 }

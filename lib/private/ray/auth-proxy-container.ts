@@ -1,3 +1,4 @@
+import type { ManifestPart, ManifestValue } from "../../contracts/manifest";
 import { cpuQuantity, memoryQuantity } from "../kubernetes/quantities";
 import { CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT } from "../kubernetes/security-context";
 import { tokenMount, tokenVolume } from "../kubernetes/service-account-token";
@@ -53,10 +54,7 @@ interface ProxyPlace {
 }
 
 /** The proxy's container as in a Kubernetes manifest, without probes. */
-export function proxyContainer(
-  options: ProxyContainerOptions,
-  { upstream, args }: ProxyPlace,
-): { [field: string]: any } {
+export function proxyContainer(options: ProxyContainerOptions, { upstream, args }: ProxyPlace): ManifestPart {
   const resources = {
     cpu: cpuQuantity(options.cpu ?? DEFAULT_CPU),
     memory: memoryQuantity(options.memoryGiB ?? DEFAULT_MEMORY_GIB),
@@ -91,7 +89,7 @@ export function proxyContainer(
 
 /** The volumes of the container, the token among them, which no other container of the pod mounts. */
 export function proxyVolumes({ configMapName, tlsSecretName }: ProxyContainerOptions): {
-  [field: string]: any;
+  [field: string]: ManifestValue;
 }[] {
   const tls =
     tlsSecretName === undefined ? [] : [{ name: TLS_VOLUME, secret: { secretName: tlsSecretName } }];

@@ -1,3 +1,5 @@
+import type { ManifestPart } from "../../contracts/manifest";
+
 /** Whom a policy holds, and to what. */
 export interface AutoscalerRulesInput {
   readonly namespace: string;
@@ -32,7 +34,7 @@ const LONGEST_POD_PREFIX = 50;
  *
  * https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
  */
-export function autoscalerPolicies(input: AutoscalerRulesInput): { [field: string]: any }[] {
+export function autoscalerPolicies(input: AutoscalerRulesInput): ManifestPart[] {
   // With dots, which neither of the two names has: no two Ray clusters have the same.
   const suffix = `${input.namespace}.${input.rayClusterName}`;
   return [
@@ -64,7 +66,7 @@ function policy(
   { namespace, headServiceAccountName }: AutoscalerRulesInput,
   name: string,
   { resource, variables, rules }: PolicyContent,
-): { [field: string]: any }[] {
+): ManifestPart[] {
   const apiVersion = "admissionregistration.k8s.io/v1";
   const [plural] = resource.resources;
   return [

@@ -1,6 +1,7 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
 import type { BucketMountOptions } from "../../contracts/bucket-mount-options";
+import type { ManifestPart } from "../../contracts/manifest";
 import type { RayPods } from "../../contracts/ray-pods";
 import type { IWorkloadIdentity } from "../../contracts/workload-identity";
 import { invalid, requireInteger } from "../validation";
@@ -32,7 +33,7 @@ export function gcsFuseVolume(
   volumeName: string,
   bucketName: string,
   options: BucketMountOptions,
-): { [field: string]: any } {
+): ManifestPart {
   const mountOptions = [
     ...((options.implicitDirs ?? true) ? ["implicit-dirs"] : []),
     `uid=${options.uid ?? RAY_USER}`,
@@ -72,7 +73,7 @@ export function requireMountOptions(scope: IConstruct, options: BucketMountOptio
 
 /** A bucket that pods may mount: a `RayBucketAccess`. */
 interface MountableBucket extends IConstruct {
-  csiVolume(volumeName: string, options: BucketMountOptions): { [field: string]: any };
+  csiVolume(volumeName: string, options: BucketMountOptions): ManifestPart;
   isGrantedTo(identity: IWorkloadIdentity): boolean;
 }
 

@@ -1,3 +1,4 @@
+import type { ManifestPart } from "../../contracts/manifest";
 import type { RayAuthOptions } from "../../contracts/ray-auth-options";
 import type { RayAutoscalerOptions } from "../../contracts/ray-autoscaler-options";
 import type { RayGcsFaultToleranceOptions } from "../../contracts/ray-gcs-fault-tolerance-options";
@@ -53,7 +54,7 @@ export interface RayManifestInput extends PodTemplateInput {
 }
 
 /** A RayCluster of `ray.io/v1`, with only what every KubeRay version from 1.3 on knows unless said otherwise. */
-export function rayClusterManifest(input: RayManifestInput): { [field: string]: any } {
+export function rayClusterManifest(input: RayManifestInput): ManifestPart {
   return {
     apiVersion: "ray.io/v1",
     kind: "RayCluster",

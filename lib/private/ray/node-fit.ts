@@ -2,6 +2,7 @@ import { Token } from "cdktf";
 import { IConstruct } from "constructs";
 import { GkeNodePool, GkeTaint, GkeTaintEffect } from "../../contracts/gke-node-pool";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
+import type { ManifestPart, ManifestValue } from "../../contracts/manifest";
 import {
   chipsOfTopology,
   GPU_LABEL,
@@ -36,7 +37,7 @@ interface PodNeeds extends NodeResources {
   readonly tpuChips: number;
   readonly hosts: number;
   readonly nodeSelector: { [name: string]: string };
-  readonly tolerations: { [field: string]: any }[];
+  readonly tolerations: ManifestPart[];
 }
 
 /**
@@ -50,7 +51,7 @@ export function requireRoom(
   scope: IConstruct,
   cluster: IGkeWorkloadIdentityCluster,
   path: string,
-  group: { [field: string]: any },
+  group: ManifestPart,
   injected: NodeResources[] = [],
   what = "fit on",
 ): void {
@@ -75,7 +76,7 @@ export function requireRoom(
   );
 }
 
-function needsOf(group: { [field: string]: any }, injected: NodeResources[]): PodNeeds {
+function needsOf(group: ManifestPart, injected: NodeResources[]): PodNeeds {
   const { metadata, spec } = group.template;
   const annotations = metadata?.annotations ?? {};
   const all = [...injected];
@@ -86,7 +87,9 @@ function needsOf(group: { [field: string]: any }, injected: NodeResources[]): Po
       FUSE_SIDECAR[resource];
     all.push({ cpu: quantityValue(quantityOf("cpu")), memoryGiB: gib(quantityOf("memory")) });
   }
-  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }: any) => restartPolicy === "Always");
+  const sidecars = (spec.initContainers ?? []).filter(
+    ({ restartPolicy }: ManifestValue) => restartPolicy === "Always",
+  );
   for (const container of [...spec.containers, ...sidecars]) {
     all.push({ cpu: request(container, "cpu"), memoryGiB: request(container, "memory") / 2 ** 30 });
   }
@@ -170,7 +173,7 @@ function taintsOf(pool: GkeNodePool, pools: GkeNodePool[], needs: PodNeeds): Gke
 }
 
 /** https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/ */
-function tolerates(toleration: { [field: string]: any }, taint: GkeTaint): boolean {
+function tolerates(toleration: ManifestPart, taint: GkeTaint): boolean {
   const { key, operator = "Equal", value = "", effect } = toleration;
   if ([key, value, taint.key, taint.value].some((part) => Token.isUnresolved(part))) return true;
   if (effect !== undefined && EFFECTS[taint.effect] !== effect) return false;
@@ -185,7 +188,7 @@ const EFFECTS: { [effect in GkeTaintEffect]: string } = {
   [GkeTaintEffect.NO_EXECUTE]: "NoExecute",
 };
 
-function request({ resources }: any, resource: "cpu" | "memory"): number {
+function request({ resources }: ManifestValue, resource: "cpu" | "memory"): number {
   return quantityValue(resources?.requests?.[resource] ?? resources?.limits?.[resource] ?? 0);
 }
 

@@ -1,5 +1,6 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
+import type { ManifestPart } from "../../contracts/manifest";
 import { RayAutoscalerOptions, RayAutoscalerVersion } from "../../contracts/ray-autoscaler-options";
 import type { RayClusterProps } from "../../contracts/ray-cluster";
 import type {
@@ -34,7 +35,7 @@ export function autoscalerResources(options: RayAutoscalerOptions = {}): NodeRes
 }
 
 /** The field `autoscalerOptions` of a RayCluster. */
-export function autoscalerOptionsOf(options: RayAutoscalerOptions = {}): { [field: string]: any } {
+export function autoscalerOptionsOf(options: RayAutoscalerOptions = {}): ManifestPart {
   const { version, idleTimeoutSeconds, upscalingMode } = options;
   const { cpu, memoryGiB } = autoscalerResources(options);
   const resources = { cpu: cpuQuantity(cpu), memory: memoryQuantity(memoryGiB) };
@@ -68,7 +69,7 @@ export function autoscalerEnvOf(
 }
 
 /** The field `gcsFaultToleranceOptions` of a RayCluster. */
-export function gcsFaultToleranceOptionsOf(options: RayGcsFaultToleranceOptions): { [field: string]: any } {
+export function gcsFaultToleranceOptionsOf(options: RayGcsFaultToleranceOptions): ManifestPart {
   const credential = (secret: RaySecretKey | undefined) =>
     secret && { valueFrom: { secretKeyRef: { name: secret.secretName, key: secret.key } } };
   return {

@@ -1,4 +1,5 @@
 import { IConstruct } from "constructs";
+import type { ManifestPart } from "../../contracts/manifest";
 import type { RayAuthOptions } from "../../contracts/ray-auth-options";
 import type { RayGroup, RayToleration, RayTopologySpreadConstraint } from "../../contracts/ray-groups";
 import type { RayPods } from "../../contracts/ray-pods";
@@ -30,11 +31,11 @@ interface PodRole {
   readonly groupName: string;
   readonly containerName: string;
   readonly serviceAccountName: string;
-  readonly ports?: { [field: string]: any }[];
+  readonly ports?: ManifestPart[];
   /** What a group's own environment may replace. */
   readonly env?: { [name: string]: string };
   readonly terminationGracePeriodSeconds?: number;
-  readonly volumes?: { [field: string]: any }[];
+  readonly volumes?: ManifestPart[];
   /** @default - any node */
   readonly needs?: NodeNeeds;
 }
@@ -64,7 +65,7 @@ export function podTemplate(
   group: RayGroup,
   pods: RayPods,
   role: PodRole,
-): { [field: string]: any } {
+): ManifestPart {
   const { needs } = role;
   // Ray sizes itself by its limits, and the autoscaler fails without them.
   const resources = {

@@ -1,3 +1,4 @@
+import type { ManifestPart } from "../../contracts/manifest";
 import { hasFeature } from "./kuberay-features";
 import { isAtLeast } from "./versions";
 
@@ -14,8 +15,8 @@ export interface HeadProbesInput {
 
 /** Probes of the Ray container, as in a Kubernetes manifest. */
 export interface Probes {
-  readonly readiness: { [field: string]: any };
-  readonly liveness: { [field: string]: any };
+  readonly readiness: ManifestPart;
+  readonly liveness: ManifestPart;
 }
 
 /**

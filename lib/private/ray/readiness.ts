@@ -5,6 +5,7 @@ import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account
 import { dependable, Fn, ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
+import type { ManifestPart } from "../../contracts/manifest";
 import type { RayToleration } from "../../contracts/ray-groups";
 import { waitingJob } from "../kubernetes/waiting-job";
 import { hasToken, terraformJson } from "../terraform/json";
@@ -33,7 +34,7 @@ const PULL_PATIENCE_SECONDS = 120;
  *
  * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/utils/util.go (GenerateHashWithoutReplicasAndWorkersToDelete)
  */
-export function markHead(manifest: { [field: string]: any }): void {
+export function markHead(manifest: ManifestPart): void {
   const { metadata } = manifest.spec.headGroupSpec.template;
   const text = JSON.stringify(manifest.spec, (field, value) =>
     NOT_DESCRIBED.includes(field) ? undefined : value,

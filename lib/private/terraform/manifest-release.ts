@@ -3,6 +3,7 @@ import { AssetType, ITerraformDependable, Lazy, TerraformAsset, TerraformStack }
 import { Construct } from "constructs";
 import * as path from "node:path";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
+import type { ManifestPart } from "../../contracts/manifest";
 import { lateDependencies } from "./dependencies";
 import { hasToken, terraformJson } from "./json";
 
@@ -14,7 +15,7 @@ export interface ManifestReleaseProps {
   readonly releaseName: string;
   readonly namespace: string;
   /** Values of our chart, asked for at synth. */
-  readonly values: () => { [key: string]: any };
+  readonly values: () => ManifestPart;
   /** Asked for at synth. */
   readonly dependencies: () => ITerraformDependable[];
 }
@@ -54,6 +55,6 @@ function chartPath(scope: Construct): string {
 }
 
 /** JSON, which Terraform's plans show field by field; put together by Terraform where a value is known only there. */
-function jsonText(value: any): string {
+function jsonText(value: unknown): string {
   return hasToken(value) ? terraformJson(value) : JSON.stringify(value);
 }

@@ -6,7 +6,7 @@ import { Construct } from "constructs";
  * of those types, whose declarations are as slow to check as the classes are to load: the schema test holds them.
  */
 export interface PlainAttributes {
-  readonly [name: string]: any;
+  readonly [name: string]: unknown;
 }
 
 /** Attributes that are maps: their keys are the user's words, and HCL writes them otherwise than blocks. */
@@ -65,10 +65,10 @@ function terraformAttributes(attributes: PlainAttributes): PlainAttributes {
   );
 }
 
-function terraformValue(value: any): any {
+function terraformValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(terraformValue);
   const isBlock = value !== null && typeof value === "object" && !Token.isUnresolved(value);
-  return isBlock ? terraformAttributes(value) : value;
+  return isBlock ? terraformAttributes(value as PlainAttributes) : value;
 }
 
 /** Says of each attribute what cdktf wants to know to write it as HCL. */
@@ -78,12 +78,12 @@ function hclAttributes(attributes: PlainAttributes): PlainAttributes {
   );
 }
 
-function hclAttribute(name: string, value: any): PlainAttributes {
+function hclAttribute(name: string, value: unknown): PlainAttributes {
   if (value === null || typeof value !== "object") {
     return { value, isBlock: false, type: "simple", storageClassType: typeof value };
   }
   if (MAPS.includes(name)) return { value, isBlock: false, type: "map", storageClassType: "stringMap" };
-  const items = [value].flat();
+  const items = [value].flat() as PlainAttributes[];
   if (typeof items[0] !== "object")
     return { value, isBlock: false, type: "list", storageClassType: "stringList" };
   return { value: items.map(hclAttributes), isBlock: true, type: "list", storageClassType: "blockList" };
