@@ -114,7 +114,7 @@ export class RayCluster extends Construct implements IRayCluster {
     this.networkPolicy = props.networkPolicy ?? true;
     if (this.networkPolicy) {
       this.policy = this.createNetworkPolicy(props);
-      this.networkPolicyResource = this.policy.resource;
+      this.networkPolicyResource = this.policy;
     }
     if (props.autoscalerPolicy ?? autoscales(props)) {
       new RayAutoscalerPolicy(this, "autoscaler-policy", { rayCluster: this });

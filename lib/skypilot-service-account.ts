@@ -31,7 +31,7 @@ const INGRESS_NAMESPACE = "ingress-nginx";
 const LABELS = { parent: "skypilot" };
 
 /** A role and who has it. */
-interface Grant {
+interface BoundRole {
   readonly name: string;
   readonly namespace: string;
   readonly rules: SkyPilotRule[];
@@ -247,7 +247,7 @@ export class SkyPilotServiceAccount extends Construct {
     this.launcherBindings.push(this.bind(scope, id, grant));
   }
 
-  private bind(scope: Construct, id: string, grant: Grant): RoleBindingV1 {
+  private bind(scope: Construct, id: string, grant: BoundRole): RoleBindingV1 {
     const common = {
       metadata: { name: grant.name, namespace: grant.namespace, labels: LABELS },
       provider: this.cluster.kubernetesProvider,

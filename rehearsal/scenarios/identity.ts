@@ -4,7 +4,7 @@ import { synthesize } from "./support/apps";
 import { RunningRay } from "../stage/running-ray";
 import type { Site } from "../stage/site";
 import { expect, Scenario, Stage } from "../stage/stage";
-import { Grant, withGrant, without } from "./support/grants";
+import { IamGrant, withGrant, without } from "./support/grants";
 
 const BUCKET = "my-project-id-ray";
 const CHECK = readFileSync(join(resolve(__dirname, "../.."), "examples/check_bucket.py"), "utf8");
@@ -108,12 +108,12 @@ async function expectOthersRefused(stage: Stage, ray: RunningRay): Promise<void>
 
 /** Takes rights away on Google's side and gives them back, as somebody at the console could. */
 async function expectLessIsRefused(site: Site, ray: RunningRay): Promise<void> {
-  const user: Grant = {
+  const user: IamGrant = {
     resource: `buckets/${BUCKET}`,
     role: "roles/storage.objectUser",
     member: `serviceAccount:${ACCOUNT}`,
   };
-  const workload: Grant = {
+  const workload: IamGrant = {
     resource: `projects/my-project-id/serviceAccounts/${ACCOUNT}`,
     role: "roles/iam.workloadIdentityUser",
     member: `serviceAccount:${POOL}[ray/my-ksa]`,

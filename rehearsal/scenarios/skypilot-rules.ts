@@ -3,7 +3,7 @@ import type { AuditEvent } from "../node/audit";
 import { describeWhole } from "../skypilot/access";
 import type { Account } from "../skypilot/account";
 import { Bench, UNUSED } from "../skypilot/bench";
-import { type Grant, grantFor, grantsOf, refusedOf, requestsOf, requestText } from "../skypilot/grants";
+import { type RbacGrant, grantFor, grantsOf, refusedOf, requestsOf, requestText } from "../skypilot/grants";
 import { type Step, STEPS } from "../skypilot/steps";
 import { expect, Scenario, Stage } from "../stage/stage";
 
@@ -85,8 +85,8 @@ class Rule {
   private constructor(
     private readonly bench: Bench,
     public readonly account: Account,
-    private readonly grant: Grant,
-    private readonly grants: readonly Grant[],
+    private readonly grant: RbacGrant,
+    private readonly grants: readonly RbacGrant[],
   ) {}
 
   /** Of both accounts: what the pods may is said to be theirs. */
@@ -132,7 +132,7 @@ class Rule {
   }
 
   /** Whether the other grant allows the same: it is this one, or that of the whole cluster. */
-  private isCoveredBy(other: Grant): boolean {
+  private isCoveredBy(other: RbacGrant): boolean {
     const { verb, group, resource, subresource, name, namespace } = this.grant;
     return (
       other.verb === verb &&

@@ -7,13 +7,13 @@ import type { Account } from "./account";
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 
 /** One verb on one resource that a role gives an account. */
-export interface Grant extends Access {
+export interface RbacGrant extends Access {
   /** Path of the Role or ClusterRole in the API. */
   readonly role: string;
 }
 
 /** Everything that roles give an account, one verb and one resource at a time. */
-export async function grantsOf(node: Node, account: Account): Promise<Grant[]> {
+export async function grantsOf(node: Node, account: Account): Promise<RbacGrant[]> {
   const [inNamespaces, inCluster] = await Promise.all([
     node.client.list(`${RBAC}/rolebindings`),
     node.client.list(`${RBAC}/clusterrolebindings`),
@@ -31,7 +31,7 @@ export async function grantsOf(node: Node, account: Account): Promise<Grant[]> {
   ];
 }
 
-async function grantsOfBinding(node: Node, { metadata, roleRef }: KubeObject): Promise<Grant[]> {
+async function grantsOfBinding(node: Node, { metadata, roleRef }: KubeObject): Promise<RbacGrant[]> {
   const namespace = metadata.namespace ?? "";
   const role =
     roleRef.kind === "Role"

@@ -1,6 +1,6 @@
 import type { AuditEvent } from "../node/audit";
 import { type Access, allowed, denied, describeWhole, type Kind, type Namespaces, probe } from "./access";
-import { type Grant, grantFor } from "./grants";
+import { type RbacGrant, grantFor } from "./grants";
 import { ALLOW, type Feature } from "./matrix";
 
 const FEATURES = [...new Set(ALLOW.flatMap(({ feature }) => feature ?? []))];
@@ -73,9 +73,9 @@ test("a probe asks for something that does not exist, or sends nothing", () => {
 });
 
 describe("the grant that a request needs", () => {
-  const inNamespace: Grant = { ...access({}), role: "role" };
-  const inCluster: Grant = { ...access({ namespace: "" }), role: "cluster role" };
-  const named: Grant = { ...access({ verb: "get", name: "mine" }), role: "role" };
+  const inNamespace: RbacGrant = { ...access({}), role: "role" };
+  const inCluster: RbacGrant = { ...access({ namespace: "" }), role: "cluster role" };
+  const named: RbacGrant = { ...access({ verb: "get", name: "mine" }), role: "role" };
   const request = (verb: string, objectRef: AuditEvent["objectRef"]) => ({ verb, objectRef }) as AuditEvent;
 
   test("is that of its namespace rather than that of the cluster", () => {

@@ -79,7 +79,7 @@ export class ImportedRayCluster extends Construct implements IRayCluster {
       peers: [],
       dependencies: this.namespaceDependencies,
     });
-    this.head.addDependency(policy.resource);
+    this.head.addDependency(policy);
     return policy;
   }
 }

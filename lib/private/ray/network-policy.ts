@@ -18,43 +18,45 @@ export interface RayNetworkPolicyProps {
 }
 
 /** Lets the Ray cluster's own pods and the operator in on every port, chosen peers on theirs, and nobody else. */
-export class RayNetworkPolicy {
-  public readonly resource: NetworkPolicyV1;
-  private readonly peers: RayNetworkPeer[];
+export class RayNetworkPolicy extends NetworkPolicyV1 {
+  private readonly allowed: RayNetworkPeer[];
 
   constructor(
     scope: Construct,
     id: string,
     private readonly props: RayNetworkPolicyProps,
   ) {
-    this.peers = [...props.peers];
-    this.resource = new NetworkPolicyV1(scope, id, {
+    super(scope, id, {
       metadata: { name: `${props.rayClusterName}-ray`, namespace: props.namespace },
-      spec: this.spec(),
+      spec: specOf(props, props.peers),
       dependsOn: props.dependencies,
       provider: props.cluster.kubernetesProvider,
     });
+    this.allowed = [...props.peers];
   }
 
   public allow(peer: RayNetworkPeer): void {
-    this.peers.push(peer);
-    this.resource.putSpec(this.spec());
+    this.allowed.push(peer);
+    this.putSpec(specOf(this.props, this.allowed));
   }
+}
 
-  private spec(): NetworkPolicyV1Spec {
-    const ownPods = { matchLabels: { "ray.io/cluster": this.props.rayClusterName } };
-    return {
-      podSelector: ownPods,
-      policyTypes: ["Ingress"],
-      ingress: [
-        { from: [{ podSelector: ownPods }, peerSelector(this.props.operatorPeer)] },
-        ...this.peers.map((peer) => ({
-          from: [peerSelector(peer)],
-          ports: (peer.ports ?? [DASHBOARD_PORT]).map((port) => ({ port: `${port}`, protocol: "TCP" })),
-        })),
-      ],
-    };
-  }
+function specOf(
+  { rayClusterName, operatorPeer }: RayNetworkPolicyProps,
+  peers: readonly RayNetworkPeer[],
+): NetworkPolicyV1Spec {
+  const ownPods = { matchLabels: { "ray.io/cluster": rayClusterName } };
+  return {
+    podSelector: ownPods,
+    policyTypes: ["Ingress"],
+    ingress: [
+      { from: [{ podSelector: ownPods }, peerSelector(operatorPeer)] },
+      ...peers.map((peer) => ({
+        from: [peerSelector(peer)],
+        ports: (peer.ports ?? [DASHBOARD_PORT]).map((port) => ({ port: `${port}`, protocol: "TCP" })),
+      })),
+    ],
+  };
 }
 
 /** @throws if the network policy of a Ray cluster is not made by this library */
