@@ -1,5 +1,5 @@
 import { TerraformVariable } from "cdktf";
-import { GkeNodePool, GkeWorkloadIdentityClusterProps } from "../lib";
+import { GkeGpuSharingStrategy, GkeNodePool, GkeWorkloadIdentityClusterProps } from "../lib";
 import { emptyStack, standardCluster } from "./support/stacks";
 import { Graph } from "./support/graph";
 import { Template } from "./support/template";
@@ -146,6 +146,53 @@ test("nodes can come from a reservation, for a time, when there are some, with l
   });
 });
 
+test("what is not said of zones and upgrades is GKE's default, said outright", () => {
+  const configOf = (pool: Partial<GkeNodePool>) =>
+    clusterWith({ nodePools: [{ ...cpu, ...pool }] }).template.resource("google_container_node_pool");
+
+  expect(configOf({})).toMatchObject({
+    autoscaling: { location_policy: "BALANCED" },
+    upgrade_settings: { strategy: "SURGE", max_surge: 1, max_unavailable: 0 },
+  });
+  expect(configOf({ spot: true }).autoscaling.location_policy).toBe("ANY");
+  const flexStart = configOf({ flexStart: true });
+  expect(flexStart.autoscaling.location_policy).toBe("ANY");
+  expect(flexStart).not.toHaveProperty("upgrade_settings");
+});
+
+test("pools are upgraded, labelled for the bill and shared as they say", () => {
+  const configOf = (pool: Partial<GkeNodePool>) =>
+    clusterWith({ nodePools: [cpu, { ...gpu, ...pool }] }).template.resources(
+      "google_container_node_pool",
+    )[1];
+
+  expect(configOf({ upgradeSettings: { maxSurge: 0, maxUnavailable: 3 } }).upgrade_settings).toEqual({
+    strategy: "SURGE",
+    max_surge: 0,
+    max_unavailable: 3,
+  });
+  expect(
+    configOf({ upgradeSettings: { blueGreen: { batchPercentage: 25, batchSoakSeconds: 60 } } })
+      .upgrade_settings,
+  ).toEqual({
+    strategy: "BLUE_GREEN",
+    blue_green_settings: {
+      standard_rollout_policy: { batch_percentage: 0.25, batch_soak_duration: "60s" },
+      node_pool_soak_duration: "3600s",
+    },
+  });
+  const { MPS } = GkeGpuSharingStrategy;
+  const { node_config } = configOf({
+    resourceLabels: { team: "research" },
+    gpuSharing: { strategy: MPS, maxSharedClientsPerGpu: 4 },
+  });
+  expect(node_config.resource_labels).toEqual({ team: "research" });
+  expect(node_config.guest_accelerator[0]).toMatchObject({
+    type: "nvidia-l4",
+    gpu_sharing_config: { gpu_sharing_strategy: "MPS", max_shared_clients_per_gpu: 4 },
+  });
+});
+
 test("lists and zones that Terraform alone knows are taken as they are", () => {
   const stack = emptyStack();
   const variable = new TerraformVariable(stack, "zones", { type: "list(string)" });
@@ -233,6 +280,64 @@ test.each<[string, Partial<GkeWorkloadIdentityClusterProps>, string]>([
     "flex-start for longer than a week",
     { nodePools: [{ ...cpu, flexStart: true, maxRunDurationSeconds: 700_000 }] },
     "'nodePools[0].maxRunDurationSeconds' must be a whole number between 600 and 604800, got 700000",
+  ],
+  [
+    "upgrades of a flex-start pool",
+    { nodePools: [{ ...cpu, flexStart: true, upgradeSettings: { maxSurge: 2 } }] },
+    `'nodePools[0].upgradeSettings' must not be given together with 'flexStart': such nodes are upgraded when they are replaced, got {"maxSurge":2}`,
+  ],
+  [
+    "upgrades that never get on",
+    { nodePools: [{ ...cpu, upgradeSettings: { maxSurge: 0 } }] },
+    `'nodePools[0].upgradeSettings' must have 'maxSurge' and 'maxUnavailable' that are 1 to 20 together, got {"maxSurge":0,"maxUnavailable":0}`,
+  ],
+  [
+    "more upgrades at once than GKE does",
+    { nodePools: [{ ...cpu, upgradeSettings: { maxSurge: 15, maxUnavailable: 6 } }] },
+    `'nodePools[0].upgradeSettings' must have 'maxSurge' and 'maxUnavailable' that are 1 to 20 together, got {"maxSurge":15,"maxUnavailable":6}`,
+  ],
+  [
+    "two ways of upgrading",
+    { nodePools: [{ ...cpu, upgradeSettings: { maxSurge: 2, blueGreen: {} } }] },
+    "'nodePools[0].upgradeSettings.maxSurge' must not be given together with 'blueGreen', got 2",
+  ],
+  [
+    "batches of two sizes",
+    { nodePools: [{ ...cpu, upgradeSettings: { blueGreen: { batchNodeCount: 1, batchPercentage: 10 } } }] },
+    "'nodePools[0].upgradeSettings.blueGreen.batchPercentage' must not be given together with 'batchNodeCount', got 10",
+  ],
+  [
+    "a batch of a tenth of a percent",
+    { nodePools: [{ ...cpu, upgradeSettings: { blueGreen: { batchPercentage: 0.1 } } }] },
+    "'nodePools[0].upgradeSettings.blueGreen.batchPercentage' must be a whole number between 1 and 100, got 0.1",
+  ],
+  [
+    "more than a week before the old nodes go",
+    { nodePools: [{ ...cpu, upgradeSettings: { blueGreen: { soakSeconds: 604_801 } } }] },
+    "'nodePools[0].upgradeSettings.blueGreen.soakSeconds' must be a whole number between 0 and 604800, got 604801",
+  ],
+  [
+    "a GPU that is shared by one",
+    {
+      nodePools: [
+        { ...gpu, gpuSharing: { strategy: GkeGpuSharingStrategy.TIME_SHARING, maxSharedClientsPerGpu: 1 } },
+      ],
+    },
+    "'nodePools[0].gpuSharing.maxSharedClientsPerGpu' must be a whole number between 2 and 48, got 1",
+  ],
+  [
+    "a GPU that is shared and is not there",
+    {
+      nodePools: [
+        { ...cpu, gpuSharing: { strategy: GkeGpuSharingStrategy.TIME_SHARING, maxSharedClientsPerGpu: 2 } },
+      ],
+    },
+    `'nodePools[0].gpuSharing' must not be given without 'acceleratorType', got {"strategy":"TIME_SHARING","maxSharedClientsPerGpu":2}`,
+  ],
+  [
+    "a label for the bill that Google refuses",
+    { nodePools: [{ ...cpu, resourceLabels: { Team: "ml" } }] },
+    `'nodePools[0].resourceLabels' must have keys of 1 to 63 lower-case letters, digits, _ and -, starting with a letter, got "Team"`,
   ],
   [
     "half a local disk",

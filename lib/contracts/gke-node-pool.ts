@@ -28,6 +28,73 @@ export enum GkeGpuDriverVersion {
   INSTALLATION_DISABLED = "INSTALLATION_DISABLED",
 }
 
+/** In which zones the autoscaler adds nodes. */
+export enum GkeLocationPolicy {
+  /** As many in each zone, as far as there are machines. */
+  BALANCED = "BALANCED",
+  /** Where there are machines: unused reservations first, and for spot nodes where they last longest. */
+  ANY = "ANY",
+}
+
+/** How several pods share a GPU. */
+export enum GkeGpuSharingStrategy {
+  /** They take turns. */
+  TIME_SHARING = "TIME_SHARING",
+  /** NVIDIA's Multi-Process Service: they run at the same time, each with its part of the memory. */
+  MPS = "MPS",
+}
+
+/** Several pods share each GPU of a node; each asks for one GPU. */
+export interface GkeGpuSharing {
+  /** How they share it. */
+  readonly strategy: GkeGpuSharingStrategy;
+  /** Most pods on one GPU, 2 to 48. */
+  readonly maxSharedClientsPerGpu: number;
+}
+
+/** An upgrade that creates all new nodes first, and deletes the old ones after a time in which you can go back. */
+export interface GkeBlueGreenUpgrade {
+  /**
+   * Nodes that are drained at once.
+   * @default 1
+   */
+  readonly batchNodeCount?: number;
+  /**
+   * Nodes that are drained at once, in percent of the pool, 1 to 100. Instead of `batchNodeCount`.
+   * @default - `batchNodeCount`
+   */
+  readonly batchPercentage?: number;
+  /**
+   * Time after each batch, in seconds, 7 days at most.
+   * @default 0
+   */
+  readonly batchSoakSeconds?: number;
+  /**
+   * Time between the last batch and the deletion of the old nodes, in seconds, 7 days at most.
+   * @default 3600
+   */
+  readonly soakSeconds?: number;
+}
+
+/** How GKE replaces the nodes of a pool by those of a new version. */
+export interface GkeUpgradeSettings {
+  /**
+   * Nodes that are added for the time of the upgrade. Together with `maxUnavailable` 1 to 20.
+   * @default 1
+   */
+  readonly maxSurge?: number;
+  /**
+   * Nodes that may be missing during the upgrade.
+   * @default 0
+   */
+  readonly maxUnavailable?: number;
+  /**
+   * All new nodes first, instead of a few at a time. Needs the quota for twice the nodes.
+   * @default - a few at a time
+   */
+  readonly blueGreen?: GkeBlueGreenUpgrade;
+}
+
 /** Nodes of one kind. */
 export interface GkeNodePool {
   /** Unique in the cluster. */
@@ -51,6 +118,17 @@ export interface GkeNodePool {
    * @default - the zones of the cluster
    */
   readonly zones?: string[];
+  /**
+   * In which zones the autoscaler adds nodes.
+   * @default - GkeLocationPolicy.ANY for `spot` and `flexStart`, else GkeLocationPolicy.BALANCED
+   */
+  readonly locationPolicy?: GkeLocationPolicy;
+  /**
+   * How GKE replaces the nodes when it upgrades them. Not with `flexStart`.
+   * https://cloud.google.com/kubernetes-engine/docs/concepts/node-pool-upgrade-strategies
+   * @default - one new node, then one old one less, and so on
+   */
+  readonly upgradeSettings?: GkeUpgradeSettings;
   /** @default 100 */
   readonly diskSizeGb?: number;
   /**
@@ -63,6 +141,11 @@ export interface GkeNodePool {
    * @default - none
    */
   readonly labels?: { [name: string]: string };
+  /**
+   * Labels of the machines and disks in Compute Engine, for example for the bill.
+   * @default - those of the cluster
+   */
+  readonly resourceLabels?: { [name: string]: string };
   /** @default - that of `spot`; GKE taints GPU and TPU nodes by itself */
   readonly taints?: GkeTaint[];
   /**
@@ -116,6 +199,12 @@ export interface GkeNodePool {
   readonly acceleratorCount?: number;
   /** @default GkeGpuDriverVersion.DEFAULT */
   readonly gpuDriverVersion?: GkeGpuDriverVersion;
+  /**
+   * Several pods share each GPU. Needs `acceleratorType`. A change replaces the pool.
+   * https://cloud.google.com/kubernetes-engine/docs/concepts/timesharing-gpus
+   * @default - a GPU has one pod
+   */
+  readonly gpuSharing?: GkeGpuSharing;
   /**
    * Topology of a TPU slice of several hosts, for example `4x4`. The pool then has all hosts of the slice or none:
    * `maxNodeCount` is their number.

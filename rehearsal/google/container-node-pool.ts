@@ -122,10 +122,29 @@ function checkNodePool(requested: Json, { project, cluster }: NodePoolPlace): vo
   checkClusterName("node_pool.name", requested.name);
   checkNodeConfig(requested.config ?? {}, project, cluster);
   checkTpuSlice(requested);
+  checkUpgradeSettings(requested.upgradeSettings);
   const { autoscaling, initialNodeCount = 0 } = requested;
   if (initialNodeCount < 0) throw invalidArgument("node_pool.initial_node_count must not be negative.");
   if (!autoscaling?.enabled) return;
   checkAutoscaling(autoscaling);
+}
+
+/** https://cloud.google.com/kubernetes-engine/docs/concepts/node-pool-upgrade-strategies */
+function checkUpgradeSettings(settings: Json | undefined): void {
+  const { strategy = "SURGE", maxSurge = 0, maxUnavailable = 0, blueGreenSettings } = settings ?? {};
+  if (settings === undefined || strategy === "SHORT_LIVED") return;
+  if (strategy === "BLUE_GREEN") {
+    if (maxSurge + maxUnavailable > 0) {
+      throw invalidArgument("max_surge and max_unavailable must not be set with the BLUE_GREEN strategy.");
+    }
+    return;
+  }
+  if (blueGreenSettings !== undefined) {
+    throw invalidArgument("blue_green_settings must not be set with the SURGE strategy.");
+  }
+  if (maxSurge + maxUnavailable < 1 || maxSurge + maxUnavailable > 20) {
+    throw invalidArgument("The sum of max_surge and max_unavailable must be between 1 and 20.");
+  }
 }
 
 export function checkAutoscaling(autoscaling: Json): void {
@@ -170,7 +189,10 @@ const UPDATES: Readonly<Record<string, (pool: Json, value: any) => void>> = {
     pool.instanceGroupUrls = value.map((zone) => url.replace(/zones\/[^/]+/, `zones/${zone}`));
   },
   workloadMetadataConfig: (pool, value) => (pool.config.workloadMetadataConfig = value),
-  upgradeSettings: (pool, value) => (pool.upgradeSettings = value),
+  upgradeSettings: (pool, value) => {
+    checkUpgradeSettings(value);
+    pool.upgradeSettings = value;
+  },
   tags: (pool, value) => (pool.config.tags = value.tags),
   taints: (pool, value) => (pool.config.taints = value.taints),
   labels: (pool, value) => (pool.config.labels = value.labels),

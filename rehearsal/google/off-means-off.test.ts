@@ -4,7 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BucketRole } from "../../lib/contracts/bucket-role";
-import { GkeGpuDriverVersion, GkeNodePool, GkeTaintEffect } from "../../lib/contracts/gke-node-pool";
+import {
+  GkeGpuDriverVersion,
+  GkeGpuSharingStrategy,
+  GkeLocationPolicy,
+  GkeNodePool,
+  GkeTaintEffect,
+} from "../../lib/contracts/gke-node-pool";
 import {
   GkeReleaseChannel,
   GkeWorkloadIdentityClusterProps,
@@ -88,9 +94,12 @@ const POOL: Readonly<Record<string, Entry<GkeNodePool>>> = {
   minNodeCount: { minNodeCount: 1 },
   initialNodeCount: { because: "only what a pool is created with" },
   zones: { zones: ["us-west1-a"] },
+  locationPolicy: { locationPolicy: GkeLocationPolicy.ANY },
+  upgradeSettings: { upgradeSettings: { blueGreen: { batchPercentage: 50, soakSeconds: 60 } } },
   diskSizeGb: { diskSizeGb: 200 },
   diskType: { diskType: "pd-ssd" },
   labels: { labels: { team: "research" } },
+  resourceLabels: { resourceLabels: { team: "research" } },
   taints: { taints: [{ key: "team", value: "research", effect: GkeTaintEffect.NO_SCHEDULE }] },
   spot: { spot: true },
   imageStreaming: noWayBack,
@@ -103,6 +112,10 @@ const POOL: Readonly<Record<string, Entry<GkeNodePool>>> = {
   gpuDriverVersion: {
     acceleratorType: "nvidia-tesla-t4",
     gpuDriverVersion: GkeGpuDriverVersion.LATEST,
+  },
+  gpuSharing: {
+    acceleratorType: "nvidia-tesla-t4",
+    gpuSharing: { strategy: GkeGpuSharingStrategy.TIME_SHARING, maxSharedClientsPerGpu: 4 },
   },
   tpuTopology: { machineType: "ct6e-standard-4t", tpuTopology: "4x4", maxNodeCount: 4 },
   placementPolicyName: {

@@ -3,11 +3,15 @@ import { Construct } from "constructs";
 import type { GkeNodePool } from "../../contracts/gke-node-pool";
 import { CLUSTER_NAME, invalid, requireAtLeast, requireInteger, requireName } from "../validation";
 import { chipsOfTopology } from "./accelerators";
-import { requireNodeLabelKey, requireNodeLabels } from "./google-formats";
+import { requireNodeLabelKey, requireNodeLabels, requireResourceLabels } from "./google-formats";
 import { requireNodeZones } from "./locations";
 import { requireMachine } from "./machine-rules";
 import { tpuOf } from "./machine-types";
 import { LONGEST_FLEX_START_SECONDS } from "./node-pools";
+import { requireUpgradeSettings } from "./upgrade-settings";
+
+/** https://cloud.google.com/kubernetes-engine/docs/concepts/timesharing-gpus */
+const MOST_CLIENTS_PER_GPU = 48;
 
 /** The checks of node pools that Terraform would only report in mid-apply, if at all. */
 export function requireNodePools(
@@ -48,13 +52,17 @@ function requireNodePool(scope: Construct, path: string, pool: GkeNodePool, loca
   }
   requireInteger(scope, `${path}.diskSizeGb`, pool.diskSizeGb, 10);
   requireInteger(scope, `${path}.acceleratorCount`, pool.acceleratorCount, 1);
-  for (const property of ["acceleratorCount", "gpuDriverVersion"] as const) {
+  for (const property of ["acceleratorCount", "gpuDriverVersion", "gpuSharing"] as const) {
     if (pool[property] !== undefined && pool.acceleratorType === undefined) {
       throw invalid(scope, `${path}.${property}`, "not be given without 'acceleratorType'", pool[property]);
     }
   }
   requireMachine(scope, path, pool);
   requireProvisioning(scope, path, pool);
+  requireUpgradeSettings(scope, path, pool);
+  const clients = pool.gpuSharing?.maxSharedClientsPerGpu;
+  requireInteger(scope, `${path}.gpuSharing.maxSharedClientsPerGpu`, clients, 2, MOST_CLIENTS_PER_GPU);
+  requireResourceLabels(scope, `${path}.resourceLabels`, pool.resourceLabels);
   requireNodeLabels(scope, `${path}.labels`, pool.labels);
   pool.taints?.forEach(({ key }, at) => requireNodeLabelKey(scope, `${path}.taints[${at}].key`, key));
   requireSlice(scope, path, pool);

@@ -1,8 +1,15 @@
 import { Fn, Token } from "cdktf";
-import { GkeGpuDriverVersion, GkeNodePool, GkeTaint, GkeTaintEffect } from "../../contracts/gke-node-pool";
+import {
+  GkeGpuDriverVersion,
+  GkeLocationPolicy,
+  GkeNodePool,
+  GkeTaint,
+  GkeTaintEffect,
+} from "../../contracts/gke-node-pool";
 import { PlainAttributes } from "../terraform/plain-elements";
 import { SPOT_LABEL } from "./accelerators";
 import { defaultDiskType, isAcceleratorMachine } from "./machine-types";
+import { upgradeSettings } from "./upgrade-settings";
 
 /** https://cloud.google.com/kubernetes-engine/docs/how-to/custom-boot-disks */
 const SMALLEST_DISK_GB = 10;
@@ -29,6 +36,11 @@ export function hasAccelerators({ acceleratorType, machineType }: GkeNodePool): 
 /** The user's, and one of ours: google 6.50 cannot take the last label away. */
 export function labelsOfPool({ labels = {} }: GkeNodePool): { [name: string]: string } {
   return Token.isUnresolved(labels) ? Fn.merge([OWN_LABEL, labels]) : { ...OWN_LABEL, ...labels };
+}
+
+/** Said outright: google 6.50 leaves as it is what is not said. https://cloud.google.com/kubernetes-engine/docs/concepts/cluster-autoscaler#location_policy */
+function locationPolicy({ locationPolicy: policy, spot, flexStart }: GkeNodePool): GkeLocationPolicy {
+  return policy ?? (spot || flexStart ? GkeLocationPolicy.ANY : GkeLocationPolicy.BALANCED);
 }
 
 function maxRunDuration({ flexStart, maxRunDurationSeconds }: GkeNodePool): string | undefined {
@@ -88,9 +100,10 @@ export function nodePoolAttributes(
   return {
     name: pool.name,
     initialNodeCount: pool.initialNodeCount ?? minNodeCount,
-    autoscaling: { minNodeCount, maxNodeCount: pool.maxNodeCount },
+    autoscaling: { minNodeCount, maxNodeCount: pool.maxNodeCount, locationPolicy: locationPolicy(pool) },
     // https://cloud.google.com/kubernetes-engine/docs/how-to/dws-flex-start-training
     management: { autoRepair: !pool.flexStart, autoUpgrade: true },
+    upgradeSettings: upgradeSettings(pool),
     placementPolicy: pool.tpuTopology
       ? {
           type: pool.placementPolicyName === undefined ? "COMPACT" : "",
@@ -103,6 +116,7 @@ export function nodePoolAttributes(
       diskSizeGb: pool.diskSizeGb ?? 100,
       diskType: pool.diskType ?? defaultDiskType(pool.machineType),
       labels: labelsOfPool(pool),
+      resourceLabels: pool.resourceLabels,
       taint: taints.length > 0 ? taints.map(({ key, value, effect }) => ({ key, value, effect })) : undefined,
       spot: pool.spot ?? false,
       flexStart: pool.flexStart || undefined,
@@ -120,6 +134,10 @@ export function nodePoolAttributes(
               count: pool.acceleratorCount ?? 1,
               gpuDriverInstallationConfig: {
                 gpuDriverVersion: pool.gpuDriverVersion ?? GkeGpuDriverVersion.DEFAULT,
+              },
+              gpuSharingConfig: pool.gpuSharing && {
+                gpuSharingStrategy: pool.gpuSharing.strategy,
+                maxSharedClientsPerGpu: pool.gpuSharing.maxSharedClientsPerGpu,
               },
             },
           ]
