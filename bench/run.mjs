@@ -76,7 +76,10 @@ function tenants() {
 }
 
 function unitTests() {
-  const { seconds } = run([join(modules, "jest/bin/jest.js"), "--selectProjects", "unit", "--silent"], root);
+  const { seconds } = run(
+    [join(modules, "jest/bin/jest.js"), "--selectProjects", "unit", "--maxWorkers=100%", "--silent"],
+    root,
+  );
   limitRow("unit tests, time", seconds, 12, "s");
 }
 
