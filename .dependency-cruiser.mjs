@@ -71,7 +71,7 @@ export default {
       only(
         `rehearsal-${name}`,
         "The node and Terraform know nothing of Google, nor of what is tried on them.",
-        `^rehearsal/${name}/(?!stops[.])`,
+        `^rehearsal/${name}/`,
         "^rehearsal/tools/",
       ),
     ),

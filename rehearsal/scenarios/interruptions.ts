@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RequestMatch } from "../google/faults";
 import { expect, Scenario, Stage } from "../stage/stage";
+import { Ending, Stops, WRITES } from "../stage/stops";
 import { RunningTerraform, TerraformRun } from "../terraform/command";
-import { Ending, Stops, WRITES } from "../terraform/stops";
 import { errorsByAddress, PlannedChange, requireDone } from "../terraform/terraform";
 import { DefaultStack, expectEqual } from "./support/default-stack";
 

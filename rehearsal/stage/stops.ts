@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Faults, HoldOptions, RequestMatch } from "../google/faults";
-import type { RunningTerraform } from "./command";
+import type { RunningTerraform } from "../terraform/command";
 
 /** Every request that changes something, of whatever resource. */
 export const WRITES: RequestMatch = {
