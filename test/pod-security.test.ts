@@ -11,7 +11,7 @@ import {
   SkyPilotServiceAccount,
   WorkloadIdentity,
 } from "../lib";
-import { renderedObjects } from "../rehearsal/scenarios/support/rendered";
+import { renderedObjects } from "../rehearsal/terraform/rendered";
 import { allApps, synthesizeApp } from "./support/apps";
 import { podsOf, restrictedViolations } from "./support/pod-security";
 import { bucketAccess, emptyStack, existingCluster, rayCluster, standardCluster } from "./support/stacks";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { synthesize } from "./support/apps";
 import { RunningRay } from "../stage/running-ray";
 import type { Site } from "../stage/site";
 import { expect, Scenario, Stage } from "../stage/stage";
+import { synthesize } from "../terraform/apps";
 import { IamGrant, withGrant, without } from "./support/grants";
 
 const BUCKET = "my-project-id-ray";

@@ -1,8 +1,8 @@
-import { synthesize } from "./support/apps";
 import type { LoggedRequest } from "../google/requests";
 import type { AuditEvent } from "../node/audit";
 import type { Site } from "../stage/site";
 import { expect, Scenario, Stage } from "../stage/stage";
+import { synthesize } from "../terraform/apps";
 
 /** Kubernetes objects that the pods of a namespace need. */
 interface Needs {

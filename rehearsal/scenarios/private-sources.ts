@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
-import { synthesizeVariant } from "./support/apps";
 import type { RunningRay } from "../stage/running-ray";
 import type { SourceServer } from "../stage/source-server";
 import { expect, Scenario, Stage } from "../stage/stage";
+import { synthesizeVariant } from "../terraform/apps";
 import type { Terraform } from "../terraform/terraform";
 
 const APP = "examples/private-sources.ts";

@@ -1,6 +1,6 @@
-import { allApps, synthesizeStacks } from "./support/apps";
-import { renderedObjects } from "./support/rendered";
 import { expect, Scenario, Stage } from "../stage/stage";
+import { allApps, synthesizeStacks } from "../terraform/apps";
+import { renderedObjects } from "../terraform/rendered";
 
 export const rendered: Scenario = {
   name: "rendered-objects",

@@ -1,6 +1,6 @@
-import { synthesize, synthesizeVariant } from "./support/apps";
 import { GOOGLE_USERS, type Site, type SiteOptions } from "../stage/site";
 import { expect, Scenario, Stage } from "../stage/stage";
+import { synthesize, synthesizeVariant } from "../terraform/apps";
 import { errorsOf, type Terraform } from "../terraform/terraform";
 
 const ADMINISTRATOR = "user:administrator@example.com";

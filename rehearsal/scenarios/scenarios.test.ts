@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { allApps } from "../terraform/apps";
 import { scenarios } from ".";
 
 const PAGE = readFileSync(join(__dirname, "../../docs/rehearsal.md"), "utf8");
@@ -30,4 +31,14 @@ test("the long scenarios stand in a table of their own", () => {
   expect(short.filter(isLong)).toEqual([]);
   expect(long.filter((name) => !isLong(name))).toEqual([]);
   expect(skypilot.filter(isLong)).toEqual(["skypilot-client", "skypilot-rules"]);
+});
+
+test("every example is applied by a scenario", () => {
+  const files = readdirSync(__dirname, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
+  const sources = files.map((file) => readFileSync(join(__dirname, file), "utf8"));
+  const applied = (app: string) => sources.some((source) => source.includes(`"${app}"`));
+
+  expect(allApps().filter((app) => !applied(app))).toEqual([]);
 });

@@ -1,8 +1,8 @@
-import { mustChange, synthesizeStacks } from "./support/apps";
 import { SPREAD_TASKS } from "../stage/running-ray";
 import { BARE_PROJECT, GOOGLE_USERS, type SiteOptions } from "../stage/site";
 import { expect, Scenario, Skipped, Stage } from "../stage/stage";
 import type { Site } from "../stage/site";
+import { mustChange, synthesizeStacks } from "../terraform/apps";
 import type { Terraform } from "../terraform/terraform";
 import type { KubeRayChart } from "../tools/chart";
 import { RAY_VERSION } from "../tools/versions";

@@ -1,5 +1,5 @@
-import { synthesize } from "./support/apps";
 import { expect, Scenario, Stage } from "../stage/stage";
+import { synthesize } from "../terraform/apps";
 
 const TENANTS = 50;
 

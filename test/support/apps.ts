@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Configuration } from "./configuration";
 
-export { allApps } from "../../rehearsal/scenarios/support/apps";
+export { allApps } from "../../rehearsal/terraform/apps";
 
 const ROOT = resolve(__dirname, "../..");
 

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { renderedObjects } from "../../rehearsal/scenarios/support/rendered";
+import { renderedObjects } from "../../rehearsal/terraform/rendered";
 import { allApps, synthesizeApp } from "../support/apps";
 
 /** What the default stack leaves to its user, each one prop away; docs/gke-workload-identity-cluster.md names them. */

@@ -1,5 +1,5 @@
+import { synthesize } from "../../terraform/apps";
 import { ApiServerDoor } from "./api-server-door";
-import { synthesize } from "./apps";
 import type { Faults } from "../../google/faults";
 import type { Snapshot } from "../../google/server";
 import { BARE_PROJECT, type Site } from "../../stage/site";

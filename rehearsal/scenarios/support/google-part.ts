@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { synthesize } from "./apps";
 import { GoogleApis, GoogleApisOptions } from "../../google/server";
 import { expect, Stage } from "../../stage/stage";
+import { synthesize } from "../../terraform/apps";
 import { TerraformRun } from "../../terraform/command";
 import { errorsOf, Terraform } from "../../terraform/terraform";
 
