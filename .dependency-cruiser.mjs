@@ -77,9 +77,16 @@ export default {
     ),
     only(
       "rehearsal-google",
-      "The double of Google's APIs knows no node. Its tests call it by Terraform.",
+      "The double of Google's APIs knows no node and no Terraform.",
       "^rehearsal/google/(?!.*[.]test[.])",
       "^rehearsal/tools/",
+    ),
+    only(
+      "rehearsal-google-tests",
+      "They call the double by Terraform, with what the constructs send.",
+      "^rehearsal/google/",
+      "^rehearsal/(tools|terraform)/",
+      "^lib/",
     ),
     only(
       "rehearsal-stage",
@@ -87,6 +94,20 @@ export default {
       "^rehearsal/stage/",
       "^rehearsal/(tools|node|terraform|google)/",
     ),
+    only(
+      "rehearsal-skypilot",
+      "What SkyPilot's scenarios share knows no scenario.",
+      "^rehearsal/skypilot/",
+      "^rehearsal/(tools|node|terraform|google|stage)/",
+      "^lib/",
+    ),
+    {
+      name: "rehearsal-scenarios-are-at-the-top",
+      comment: "Only the command runs scenarios. What others need of them belongs into a room below.",
+      severity: "error",
+      from: { pathNot: "^rehearsal/(main[.]ts$|scenarios/)" },
+      to: { path: "^rehearsal/scenarios/" },
+    },
     only("lib-stands-alone", "The library is published without the rest.", "^lib/"),
   ],
   options: {
