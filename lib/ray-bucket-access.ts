@@ -1,4 +1,4 @@
-import { StorageBucket, StorageBucketLifecycleRule } from "@cdktf/provider-google/lib/storage-bucket";
+import type { StorageBucketLifecycleRule } from "@cdktf/provider-google/lib/storage-bucket";
 import { StorageBucketIamMember } from "@cdktf/provider-google/lib/storage-bucket-iam-member";
 import { Annotations, dependable, Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
@@ -19,6 +19,7 @@ import { gcsFuseVolume, requireMountOptions } from "./private/ray/bucket-mounts"
 import { claim } from "./private/terraform/claims";
 import { terraformJson } from "./private/terraform/json";
 import { fitText, LONGEST_CONDITION_DESCRIPTION, pathInStack, shortHash } from "./private/terraform/names";
+import { PlainResource } from "./private/terraform/plain-elements";
 import {
   DNS_LABEL,
   invalid,
@@ -88,7 +89,7 @@ export class RayBucketAccess extends Construct {
     this.identity = props.identity ?? this.createIdentity(props);
     if (props.createBucket ?? true) {
       const bucket = this.createBucket(props);
-      this.bucketName = bucket.name;
+      this.bucketName = bucket.getStringAttribute("name");
       this.resource = bucket;
     } else {
       this.bucketName = props.bucketName;
@@ -224,7 +225,7 @@ export class RayBucketAccess extends Construct {
     });
   }
 
-  private createBucket(props: RayBucketAccessProps): StorageBucket {
+  private createBucket(props: RayBucketAccessProps): TerraformResource {
     claim(this, {
       property: "bucketName",
       name: props.bucketName,
@@ -241,27 +242,35 @@ export class RayBucketAccess extends Construct {
         provider: props.cluster.googleProvider,
       });
     }
-    return new StorageBucket(this, "bucket", {
-      name: props.bucketName,
-      location: props.bucketLocation ?? bucketLocationNear(props.cluster.location),
-      project: props.cluster.project,
-      storageClass: props.storageClass,
-      uniformBucketLevelAccess: true,
-      publicAccessPrevention: "enforced",
-      forceDestroy: props.forceDestroy ?? false,
-      versioning: { enabled: props.versioning ?? false },
-      softDeletePolicy:
-        props.softDeleteRetentionDays === undefined
-          ? undefined
-          : { retentionDurationSeconds: props.softDeleteRetentionDays * 24 * 60 * 60 },
-      lifecycleRule: props.lifecycleRules?.map(lifecycleRule),
-      encryption: props.kmsKeyName ? { defaultKmsKeyName: props.kmsKeyName } : undefined,
-      logging: props.accessLogBucketName ? { logBucket: props.accessLogBucketName } : undefined,
-      labels: props.labels,
-      // Not the cluster: the bucket is made while the cluster is.
-      dependsOn: props.cluster.apiDependencies("storage"),
-      provider: props.cluster.googleProvider,
-    });
+    return new PlainResource(
+      this,
+      "bucket",
+      {
+        terraformResourceType: "google_storage_bucket",
+        terraformGeneratorMetadata: { providerName: "google" },
+        // Not the cluster: the bucket is made while the cluster is.
+        dependsOn: props.cluster.apiDependencies("storage"),
+        provider: props.cluster.googleProvider,
+      },
+      {
+        name: props.bucketName,
+        location: props.bucketLocation ?? bucketLocationNear(props.cluster.location),
+        project: props.cluster.project,
+        storageClass: props.storageClass,
+        uniformBucketLevelAccess: true,
+        publicAccessPrevention: "enforced",
+        forceDestroy: props.forceDestroy ?? false,
+        versioning: { enabled: props.versioning ?? false },
+        softDeletePolicy:
+          props.softDeleteRetentionDays === undefined
+            ? undefined
+            : { retentionDurationSeconds: props.softDeleteRetentionDays * 24 * 60 * 60 },
+        lifecycleRule: props.lifecycleRules?.map(lifecycleRule),
+        encryption: props.kmsKeyName ? { defaultKmsKeyName: props.kmsKeyName } : undefined,
+        logging: props.accessLogBucketName ? { logBucket: props.accessLogBucketName } : undefined,
+        labels: props.labels,
+      },
+    );
   }
 
   private requireProps(props: RayBucketAccessProps): void {

@@ -1,6 +1,5 @@
 import { ClusterRoleBindingV1 } from "@cdktf/provider-kubernetes/lib/cluster-role-binding-v1";
 import { ClusterRoleV1 } from "@cdktf/provider-kubernetes/lib/cluster-role-v1";
-import { ResourceQuotaV1 } from "@cdktf/provider-kubernetes/lib/resource-quota-v1";
 import { RoleBindingV1 } from "@cdktf/provider-kubernetes/lib/role-binding-v1";
 import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
 import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
@@ -22,6 +21,7 @@ import { SkyPilotRule, SkyPilotRules, skyPilotRules } from "./private/skypilot/r
 import { SYSTEM_NAMESPACE, useSkyPilotSystem } from "./private/skypilot/system";
 import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-purposes";
 import { useNamespace } from "./private/terraform/namespaces";
+import { PlainResource } from "./private/terraform/plain-elements";
 
 export * from "./contracts/skypilot-service-account";
 
@@ -175,12 +175,20 @@ export class SkyPilotServiceAccount extends Construct {
     const scope = index === 0 ? this : new Construct(this, `namespace-${name}`);
     const dependencies = this.useWorkloadNamespace(index, props);
     if (props.resourceQuota !== undefined) {
-      new ResourceQuotaV1(scope, "quota", {
-        metadata: { name: this.workloadServiceAccountName, namespace, labels: LABELS },
-        spec: { hard: props.resourceQuota },
-        dependsOn: dependencies,
-        provider: this.cluster.kubernetesProvider,
-      });
+      new PlainResource(
+        scope,
+        "quota",
+        {
+          terraformResourceType: "kubernetes_resource_quota_v1",
+          terraformGeneratorMetadata: { providerName: "kubernetes" },
+          dependsOn: dependencies,
+          provider: this.cluster.kubernetesProvider,
+        },
+        {
+          metadata: { name: this.workloadServiceAccountName, namespace, labels: LABELS },
+          spec: { hard: props.resourceQuota },
+        },
+      );
     }
     const pods = RbacSubject.serviceAccount(this.workloadServiceAccountName, namespace);
     const isThere = index === 0 && (props.sharedIdentity || props.workloadIdentity !== undefined);

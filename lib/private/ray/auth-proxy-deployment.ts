@@ -1,4 +1,3 @@
-import { PodDisruptionBudgetV1 } from "@cdktf/provider-kubernetes/lib/pod-disruption-budget-v1";
 import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
 import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { ServiceV1 } from "@cdktf/provider-kubernetes/lib/service-v1";
@@ -181,11 +180,19 @@ export class ProxyDeployment extends Construct {
   /** The nodes of a cluster are drained one after the other, and one of the pods always answers. */
   private createDisruptionBudget(): void {
     const { namespace, name, rayCluster, namespaceDependencies } = this.props;
-    new PodDisruptionBudgetV1(this, "disruption-budget", {
-      metadata: { name, namespace, labels: this.labels },
-      spec: { maxUnavailable: "1", selector: { matchLabels: this.labels } },
-      dependsOn: namespaceDependencies,
-      provider: rayCluster.cluster.kubernetesProvider,
-    });
+    new PlainResource(
+      this,
+      "disruption-budget",
+      {
+        terraformResourceType: "kubernetes_pod_disruption_budget_v1",
+        terraformGeneratorMetadata: { providerName: "kubernetes" },
+        dependsOn: namespaceDependencies,
+        provider: rayCluster.cluster.kubernetesProvider,
+      },
+      {
+        metadata: { name, namespace, labels: this.labels },
+        spec: { maxUnavailable: "1", selector: { matchLabels: this.labels } },
+      },
+    );
   }
 }

@@ -1,9 +1,9 @@
-import { NetworkPolicyV1, NetworkPolicyV1Spec } from "@cdktf/provider-kubernetes/lib/network-policy-v1";
 import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
 import type { IRayCluster } from "../../contracts/ray-cluster";
 import type { RayNetworkPeer } from "../../contracts/ray-network-peer";
+import { PlainAttributes, PlainResource } from "../terraform/plain-elements";
 import { CIDR_BLOCK, DNS_LABEL, invalid, requireInteger, requireName } from "../validation";
 
 const DASHBOARD_PORT = 8265;
@@ -18,7 +18,7 @@ export interface RayNetworkPolicyProps {
 }
 
 /** Lets the Ray cluster's own pods and the operator in on every port, chosen peers on theirs, and nobody else. */
-export class RayNetworkPolicy extends NetworkPolicyV1 {
+export class RayNetworkPolicy extends PlainResource {
   private readonly allowed: RayNetworkPeer[];
 
   constructor(
@@ -26,36 +26,44 @@ export class RayNetworkPolicy extends NetworkPolicyV1 {
     id: string,
     private readonly props: RayNetworkPolicyProps,
   ) {
-    super(scope, id, {
-      metadata: { name: `${props.rayClusterName}-ray`, namespace: props.namespace },
-      spec: specOf(props, props.peers),
-      dependsOn: props.dependencies,
-      provider: props.cluster.kubernetesProvider,
-    });
+    super(
+      scope,
+      id,
+      {
+        terraformResourceType: "kubernetes_network_policy_v1",
+        terraformGeneratorMetadata: { providerName: "kubernetes" },
+        dependsOn: props.dependencies,
+        provider: props.cluster.kubernetesProvider,
+      },
+      policyOf(props, props.peers),
+    );
     this.allowed = [...props.peers];
   }
 
   public allow(peer: RayNetworkPeer): void {
     this.allowed.push(peer);
-    this.putSpec(specOf(this.props, this.allowed));
+    this.attributes = policyOf(this.props, this.allowed);
   }
 }
 
-function specOf(
-  { rayClusterName, operatorPeer }: RayNetworkPolicyProps,
+function policyOf(
+  { rayClusterName, namespace, operatorPeer }: RayNetworkPolicyProps,
   peers: readonly RayNetworkPeer[],
-): NetworkPolicyV1Spec {
+): PlainAttributes {
   const ownPods = { matchLabels: { "ray.io/cluster": rayClusterName } };
   return {
-    podSelector: ownPods,
-    policyTypes: ["Ingress"],
-    ingress: [
-      { from: [{ podSelector: ownPods }, peerSelector(operatorPeer)] },
-      ...peers.map((peer) => ({
-        from: [peerSelector(peer)],
-        ports: (peer.ports ?? [DASHBOARD_PORT]).map((port) => ({ port: `${port}`, protocol: "TCP" })),
-      })),
-    ],
+    metadata: { name: `${rayClusterName}-ray`, namespace },
+    spec: {
+      podSelector: ownPods,
+      policyTypes: ["Ingress"],
+      ingress: [
+        { from: [{ podSelector: ownPods }, peerSelector(operatorPeer)] },
+        ...peers.map((peer) => ({
+          from: [peerSelector(peer)],
+          ports: (peer.ports ?? [DASHBOARD_PORT]).map((port) => ({ port: `${port}`, protocol: "TCP" })),
+        })),
+      ],
+    },
   };
 }
 

@@ -10,26 +10,28 @@ export interface PlainAttributes {
 }
 
 /** Attributes that are maps: their keys are the user's words, and HCL writes them otherwise than blocks. */
-const MAPS = ["labels", "limits", "match_labels", "node_selector", "requests", "resource_labels"];
+const MAPS = ["hard", "labels", "limits", "match_labels", "node_selector", "requests", "resource_labels"];
 
 /** A capital letter, or several that are one word, such as the API in `downwardAPI`. */
 const WORD_STARTS = /[A-Z]+(?![a-z])|[A-Z]/g;
 
 /** A resource without its class from the provider package, for classes so large that loading one costs a tenth of a synth. */
 export class PlainResource extends TerraformResource {
-  private readonly attributes: PlainAttributes;
-
-  constructor(scope: Construct, id: string, config: TerraformResourceConfig, attributes: PlainAttributes) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: TerraformResourceConfig,
+    protected attributes: PlainAttributes,
+  ) {
     super(scope, id, config);
-    this.attributes = terraformAttributes(attributes);
   }
 
   protected override synthesizeAttributes(): PlainAttributes {
-    return this.attributes;
+    return terraformAttributes(this.attributes);
   }
 
   protected override synthesizeHclAttributes(): PlainAttributes {
-    return hclAttributes(this.attributes);
+    return hclAttributes(terraformAttributes(this.attributes));
   }
 }
 
@@ -37,19 +39,21 @@ export class PlainResource extends TerraformResource {
 /* jscpd:ignore-start */
 /** A data source without its class from the provider package; see `PlainResource`. */
 export class PlainDataSource extends TerraformDataSource {
-  private readonly attributes: PlainAttributes;
-
-  constructor(scope: Construct, id: string, config: TerraformResourceConfig, attributes: PlainAttributes) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: TerraformResourceConfig,
+    private readonly attributes: PlainAttributes,
+  ) {
     super(scope, id, config);
-    this.attributes = terraformAttributes(attributes);
   }
 
   protected override synthesizeAttributes(): PlainAttributes {
-    return this.attributes;
+    return terraformAttributes(this.attributes);
   }
 
   protected override synthesizeHclAttributes(): PlainAttributes {
-    return hclAttributes(this.attributes);
+    return hclAttributes(terraformAttributes(this.attributes));
   }
 }
 /* jscpd:ignore-end */
