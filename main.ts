@@ -52,52 +52,63 @@ function flag(name: string): boolean | undefined {
   return value === "true";
 }
 
-const app = new App();
-const location = setting("RAY_LOCATION");
-const project = setting("RAY_PROJECT");
-const stack = new RayPlatformStack(app, "ray-platform", {
-  project,
-  location,
-  clusterName: setting("RAY_GKE_CLUSTER_NAME"),
-  autopilot: flag("RAY_AUTOPILOT"),
-  machineType: setting("RAY_MACHINE_TYPE"),
-  minNodeCount: count("RAY_MIN_NODES"),
-  maxNodeCount: count("RAY_MAX_NODES"),
-  network: setting("RAY_NETWORK"),
-  subnetwork: setting("RAY_SUBNETWORK"),
-  podsRangeName: setting("RAY_PODS_RANGE"),
-  servicesRangeName: setting("RAY_SERVICES_RANGE"),
-  privateNodes: flag("RAY_PRIVATE_NODES"),
-  artifactRegistryAccess: flag("RAY_ARTIFACT_REGISTRY_ACCESS"),
-  authorizedNetworks: list("RAY_AUTHORIZED_NETWORKS")?.map((cidrBlock) => ({ cidrBlock })),
-  dnsEndpoint: flag("RAY_DNS_ENDPOINT"),
-  nodeServiceAccountId: setting("RAY_NODE_SERVICE_ACCOUNT_ID"),
-  bucketName: setting("RAY_BUCKET_NAME"),
-  namespace: setting("RAY_NAMESPACE"),
-  serviceAccountName: setting("RAY_SERVICE_ACCOUNT_NAME"),
-  googleServiceAccountId: setting("RAY_GOOGLE_SERVICE_ACCOUNT_ID"),
-  rayClusterName: setting("RAY_CLUSTER_NAME"),
-  rayVersion: setting("RAY_VERSION"),
-  authProxy: flag("RAY_AUTH_PROXY"),
-  submitterServiceAccountName: setting("RAY_SUBMITTER_SERVICE_ACCOUNT_NAME"),
-  netrcSecretName: setting("RAY_NETRC_SECRET_NAME"),
-  skyPilot: flag("RAY_SKYPILOT"),
-  skyPilotNamespace: setting("RAY_SKYPILOT_NAMESPACE"),
-  enableApis: flag("RAY_ENABLE_APIS"),
-  deletionProtection: flag("RAY_DELETION_PROTECTION"),
-  forceDestroyBucket: flag("RAY_FORCE_DESTROY_BUCKET"),
-});
-// The provider holds calls back for 3 s to send several at once, again and again; a stack of this size gains nothing by it.
-new GoogleProvider(stack, "google", { project, batching: [{ sendAfter: "300ms", enableBatching: true }] });
-const organization = setting("RAY_TERRAFORM_CLOUD_ORGANIZATION");
-const workspace = setting("RAY_TERRAFORM_CLOUD_WORKSPACE");
-if (organization && workspace) {
-  // Terraform Cloud keeps the state, and runs Terraform on the stack's folder.
-  new CloudBackend(stack, { organization, workspaces: new NamedCloudWorkspace(workspace) });
-} else if (organization || workspace) {
-  throw new Error(
-    "RAY_TERRAFORM_CLOUD_ORGANIZATION and RAY_TERRAFORM_CLOUD_WORKSPACE must be given together",
-  );
+function synthesize(): void {
+  const app = new App();
+  const location = setting("RAY_LOCATION");
+  const project = setting("RAY_PROJECT");
+  const stack = new RayPlatformStack(app, "ray-platform", {
+    project,
+    location,
+    clusterName: setting("RAY_GKE_CLUSTER_NAME"),
+    autopilot: flag("RAY_AUTOPILOT"),
+    machineType: setting("RAY_MACHINE_TYPE"),
+    minNodeCount: count("RAY_MIN_NODES"),
+    maxNodeCount: count("RAY_MAX_NODES"),
+    network: setting("RAY_NETWORK"),
+    subnetwork: setting("RAY_SUBNETWORK"),
+    podsRangeName: setting("RAY_PODS_RANGE"),
+    servicesRangeName: setting("RAY_SERVICES_RANGE"),
+    privateNodes: flag("RAY_PRIVATE_NODES"),
+    artifactRegistryAccess: flag("RAY_ARTIFACT_REGISTRY_ACCESS"),
+    authorizedNetworks: list("RAY_AUTHORIZED_NETWORKS")?.map((cidrBlock) => ({ cidrBlock })),
+    dnsEndpoint: flag("RAY_DNS_ENDPOINT"),
+    nodeServiceAccountId: setting("RAY_NODE_SERVICE_ACCOUNT_ID"),
+    bucketName: setting("RAY_BUCKET_NAME"),
+    namespace: setting("RAY_NAMESPACE"),
+    serviceAccountName: setting("RAY_SERVICE_ACCOUNT_NAME"),
+    googleServiceAccountId: setting("RAY_GOOGLE_SERVICE_ACCOUNT_ID"),
+    rayClusterName: setting("RAY_CLUSTER_NAME"),
+    rayVersion: setting("RAY_VERSION"),
+    authProxy: flag("RAY_AUTH_PROXY"),
+    submitterServiceAccountName: setting("RAY_SUBMITTER_SERVICE_ACCOUNT_NAME"),
+    netrcSecretName: setting("RAY_NETRC_SECRET_NAME"),
+    skyPilot: flag("RAY_SKYPILOT"),
+    skyPilotNamespace: setting("RAY_SKYPILOT_NAMESPACE"),
+    enableApis: flag("RAY_ENABLE_APIS"),
+    deletionProtection: flag("RAY_DELETION_PROTECTION"),
+    forceDestroyBucket: flag("RAY_FORCE_DESTROY_BUCKET"),
+  });
+  // The provider holds calls back for 3 s to send several at once, again and again; a stack of this size gains nothing by it.
+  new GoogleProvider(stack, "google", { project, batching: [{ sendAfter: "300ms", enableBatching: true }] });
+  const organization = setting("RAY_TERRAFORM_CLOUD_ORGANIZATION");
+  const workspace = setting("RAY_TERRAFORM_CLOUD_WORKSPACE");
+  if (organization && workspace) {
+    // Terraform Cloud keeps the state, and runs Terraform on the stack's folder.
+    new CloudBackend(stack, { organization, workspaces: new NamedCloudWorkspace(workspace) });
+  } else if (organization || workspace) {
+    throw new Error(
+      "RAY_TERRAFORM_CLOUD_ORGANIZATION and RAY_TERRAFORM_CLOUD_WORKSPACE must be given together",
+    );
+  }
+  refuseUnknownSettings();
+  app.synth();
 }
-refuseUnknownSettings();
-app.synth();
+
+try {
+  synthesize();
+} catch (error) {
+  // What a setting does wrong is told by itself; a fault of the code keeps its stack trace, and so does what an importer sees.
+  if (require.main !== module || error instanceof TypeError) throw error;
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}

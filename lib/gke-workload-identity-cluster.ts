@@ -30,6 +30,7 @@ import { requireSharedNetwork } from "./private/gke/networks";
 import { requireNodePools } from "./private/gke/node-pool-rules";
 import { hasAccelerators, nodePoolAttributes, temporaryNodes } from "./private/gke/node-pools";
 import { claim, clusterKey, projectKey } from "./private/terraform/claims";
+import { checkLate } from "./private/terraform/late-checks";
 import { fitName, fitText, LONGEST_DISPLAY_NAME } from "./private/terraform/names";
 import { PlainAttributes, PlainResource } from "./private/terraform/plain-elements";
 import {
@@ -149,9 +150,11 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   /** Dataplane V2 is on, unless an override of the resource turns it off; that is known when everything is synthesized. */
   public override requireNetworkPolicyEngine(user: IConstruct): void {
     const rule = `enforce network policies, on which ${user.node.path} depends: leave Dataplane V2 on (datapath_provider), or ${SIDECAR_WAY_OUT}`;
-    this.node.addValidation({
-      validate: () => (this.enforcesNetworkPolicies() ? [] : [invalid(this, "resource", rule).message]),
-    });
+    checkLate(this, () => [
+      () => {
+        if (!this.enforcesNetworkPolicies()) throw invalid(this, "resource", rule);
+      },
+    ]);
   }
 
   protected get encodedCaCertificate(): string {

@@ -1,9 +1,9 @@
 import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
-import { ITerraformDependable, TerraformResource, Token } from "cdktf";
+import { ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import type { BucketMountOptions } from "./contracts/bucket-mount-options";
 import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
-import type { ManifestPart, ManifestValue } from "./contracts/manifest";
+import type { ManifestPart } from "./contracts/manifest";
 import type { RayAuthOptions } from "./contracts/ray-auth-options";
 import {
   IRayCluster,
@@ -17,7 +17,8 @@ import { RayPods } from "./contracts/ray-pods";
 import type { RayReadinessOptions } from "./contracts/ray-readiness-options";
 import type { RbacSubject } from "./contracts/rbac-subject";
 import type { IWorkloadIdentity } from "./contracts/workload-identity";
-import { headTolerations } from "./private/gke/accelerators";
+import { headNeeds, headTolerations, nodeNeeds } from "./private/gke/accelerators";
+import { copyOf, override } from "./private/kubernetes/manifest";
 import { requirePodSecurity } from "./private/kubernetes/pod-security";
 import { waitingPod } from "./private/kubernetes/waiting-job";
 import { BucketMounts } from "./private/ray/bucket-mounts";
@@ -30,11 +31,13 @@ import { requireRoom } from "./private/ray/node-fit";
 import { statesAuthMode, warnOfOpenApi } from "./private/ray/auth-mode";
 import { hasFeature, requireFeature } from "./private/ray/kuberay-features";
 import { refuseOperatorsRoleName } from "./private/ray/operator-role";
-import { autoscalerResources } from "./private/ray/options";
+import { autoscalerResources, requireOneAutoscaler } from "./private/ray/options";
+import { requireAgreement } from "./private/ray/pod-template";
 import { markHead, RayReadiness } from "./private/ray/readiness";
 import { RayTokenAuth } from "./private/ray/token-auth";
 import { DEFAULT_RAY_IMAGE, DEFAULT_RAY_VERSION, rayImage } from "./private/ray/versions";
 import { claim, clusterKey } from "./private/terraform/claims";
+import { checkLate } from "./private/terraform/late-checks";
 import { manifestRelease } from "./private/terraform/manifest-release";
 import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-purposes";
 import { enforcedStandard, refuseStandardOfExisting, useNamespace } from "./private/terraform/namespaces";
@@ -137,6 +140,7 @@ export class RayCluster extends Construct implements IRayCluster {
         ...this.workers.dependencies,
       ],
     });
+    this.checkPodsLate(props);
     const readiness = props.waitUntilReady && this.createReadiness(props.waitUntilReady, props.head);
     this.readyDependencies = readiness?.dependencies ?? [this.resource];
   }
@@ -219,10 +223,8 @@ export class RayCluster extends Construct implements IRayCluster {
   }
 
   private render(props: RayClusterProps): ManifestPart {
-    this.bucketMounts.requireGrants(this.identities);
     const manifest = copyOf(
       rayClusterManifest({
-        scope: this,
         namespace: this.namespace,
         rayClusterName: this.rayClusterName,
         rayVersion: rayVersionOf(props),
@@ -244,19 +246,40 @@ export class RayCluster extends Construct implements IRayCluster {
       }),
     );
     for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
-    const standard = enforcedStandard(this, this.namespace, this.cluster.kubernetesProvider);
-    requirePodSecurity(this, this.namespace, standard, manifest.spec);
-    this.requireRoomForPods(manifest.spec, props);
     if (props.waitUntilReady !== undefined && this.recreate(props)) markHead(manifest);
     return manifest;
   }
 
-  private requireRoomForPods(spec: ManifestPart, props: RayClusterProps): void {
-    const autoscaler = autoscales(props) ? [autoscalerResources(props.autoscalerOptions)] : [];
-    requireRoom(this, this.cluster, "head", spec.headGroupSpec, autoscaler);
-    (spec.workerGroupSpecs ?? []).forEach((group: ManifestPart, index: number) =>
-      requireRoom(this, this.cluster, `workerGroups[${index}]`, group),
-    );
+  /** What other constructs add is known late, and what overrides change. */
+  private checkPodsLate(props: RayClusterProps): void {
+    const { head, workerGroups = [] } = props;
+    const { autopilot } = this.cluster;
+    checkLate(this, () => {
+      const { spec } = this.render(props);
+      const standard = enforcedStandard(this, this.namespace, this.cluster.kubernetesProvider);
+      const autoscaler = autoscales(props) ? [autoscalerResources(props.autoscalerOptions)] : [];
+      return [
+        () => this.bucketMounts.requireGrants(this.identities),
+        () => requireOneAutoscaler(this, props.autoscalerOptions, { ...head.env, ...this.head.env }),
+        () => requireAgreement(this, "head", head, this.head, headNeeds(head, autopilot)),
+        ...workerGroups.map(
+          (group, index) => () =>
+            requireAgreement(
+              this,
+              `workerGroups[${index}]`,
+              group,
+              this.workers,
+              nodeNeeds(group, autopilot),
+            ),
+        ),
+        () => requirePodSecurity(this, this.namespace, standard, spec),
+        () => requireRoom(this, this.cluster, "head", spec.headGroupSpec, autoscaler),
+        ...(spec.workerGroupSpecs ?? []).map(
+          (group: ManifestPart, index: number) => () =>
+            requireRoom(this, this.cluster, `workerGroups[${index}]`, group),
+        ),
+      ];
+    });
   }
 
   /** The pods lose their rights only after they have ended. */
@@ -402,24 +425,4 @@ function rayVersionOf(props: RayClusterProps): string {
 
 function readinessImage({ image }: RayReadinessOptions): string {
   return image ?? DEFAULT_RAY_IMAGE;
-}
-
-/** Shares nothing: an override of one pod must not reach another, nor another Ray cluster. */
-function copyOf(value: ManifestValue): ManifestValue {
-  if (Array.isArray(value)) return value.map(copyOf);
-  if (value === null || typeof value !== "object" || Token.isUnresolved(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
-}
-
-/** Sets a field in nested objects and lists; the objects on the way are made where they are missing. */
-function override(target: ManifestValue, path: string[], value: ManifestValue): void {
-  const [first, ...rest] = path;
-  if (rest.length > 0) {
-    target[first] ??= {};
-    override(target[first], rest, value);
-  } else if (value === undefined) {
-    delete target[first];
-  } else {
-    target[first] = value;
-  }
 }

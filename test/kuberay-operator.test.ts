@@ -1,4 +1,4 @@
-import { TerraformStack, Testing } from "cdktf";
+import type { TerraformStack } from "cdktf";
 import { GkeTaintEffect, KubeRayOperator } from "../lib";
 import { emptyStack, existingCluster, standardCluster } from "./support/stacks";
 import { Template } from "./support/template";
@@ -27,8 +27,8 @@ test("the add-on is waited for by a Job that a Terraform run waits for", () => {
 });
 
 test("gates on one cluster have a namespace each, which a user may name", () => {
-  const gateNamespace = (stackName: string, id: string, named?: string) => {
-    const stack = new TerraformStack(Testing.app(), stackName);
+  const gateNamespace = (stackId: string, id: string, named?: string) => {
+    const stack = emptyStack(stackId);
     KubeRayOperator.gkeAddon(stack, id, { cluster: standardCluster(stack), gateNamespace: named });
     return gate(stack).metadata.namespace;
   };

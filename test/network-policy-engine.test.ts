@@ -42,7 +42,7 @@ test("an override that leaves a cluster of ours without an engine is refused whe
   ask(cluster);
 
   expect(problemsOf(cluster)).toEqual([
-    `'resource' must enforce network policies, on which stack/auth depends: leave Dataplane V2 on (datapath_provider), or ${SIDECAR} (at stack/cluster)`,
+    `'resource' must enforce network policies, on which stack/auth depends: leave Dataplane V2 on (datapath_provider), or ${SIDECAR}`,
   ]);
 });
 

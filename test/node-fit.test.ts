@@ -39,7 +39,7 @@ function placed(
     ...props,
   });
   change(ray);
-  return () => Testing.synth(stack);
+  return () => Testing.synth(stack, true);
 }
 
 function withGroup(more: Partial<RayWorkerGroup>, ...nodePools: GkeNodePool[]): () => string {
@@ -48,7 +48,7 @@ function withGroup(more: Partial<RayWorkerGroup>, ...nodePools: GkeNodePool[]): 
 
 /** The error of a group of workers that no pool can hold. */
 function refusal(nearest: string): string {
-  return `'workerGroups[0]' must fit on a node pool of stack/cluster: the nearest, ${nearest}${WAYS_OUT} (at stack/ray)`;
+  return `[stack/ray] 'workerGroups[0]' must fit on a node pool of stack/cluster: the nearest, ${nearest}${WAYS_OUT}`;
 }
 
 /** https://cloud.google.com/kubernetes-engine/docs/concepts/plan-node-sizes */
@@ -66,7 +66,7 @@ test.each([
   const synth = placed([{ ...small, machineType }], { head: { cpu: 999, memoryGiB: 9999 } });
 
   expect(synth).toThrow(
-    `'head' must fit on a node pool of stack/cluster: the nearest, "small" (${machineType}), ${obstacles}${WAYS_OUT} (at stack/ray)`,
+    `[stack/ray] 'head' must fit on a node pool of stack/cluster: the nearest, "small" (${machineType}), ${obstacles}${WAYS_OUT}`,
   );
 });
 
@@ -88,7 +88,7 @@ test("what the pods hold besides Ray counts: the autoscaler, the proxy, the side
     ray.head.addContainer({ name: "sidecar", resources: { requests: { cpu: "250m", memory: "512Mi" } } });
   });
   expect(withAll).toThrow(
-    `'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 4.2${WAYS_OUT} (at stack/ray)`,
+    `[stack/ray] 'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 4.2${WAYS_OUT}`,
   );
 });
 
@@ -254,7 +254,7 @@ describe("pods are judged as they are rendered", () => {
 
   test("an override can make them too large", () => {
     expect(placed([small], {}, (ray) => ray.addOverride(request, "99"))).toThrow(
-      `'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 99${WAYS_OUT} (at stack/ray)`,
+      `[stack/ray] 'head' must fit on a node pool of stack/cluster: the nearest, "small" (e2-standard-4), has 3.92 CPUs for pods, not 99${WAYS_OUT}`,
     );
   });
 
@@ -282,7 +282,7 @@ describe("pods are judged as they are rendered", () => {
       head: { cpu: 99, memoryGiB: 400 },
     });
 
-    expect(() => Testing.synth(stack)).not.toThrow();
+    expect(() => Testing.synth(stack, true)).not.toThrow();
   });
 });
 
@@ -339,7 +339,7 @@ test("a value that is known only later is not judged", () => {
     ],
   });
 
-  expect(() => Testing.synth(stack)).not.toThrow();
+  expect(() => Testing.synth(stack, true)).not.toThrow();
 });
 
 test("Autopilot finds a node for every pod", () => {
@@ -352,5 +352,5 @@ test("Autopilot finds a node for every pod", () => {
     head: { cpu: 100, memoryGiB: 400 },
   });
 
-  expect(() => Testing.synth(stack)).not.toThrow();
+  expect(() => Testing.synth(stack, true)).not.toThrow();
 });

@@ -229,7 +229,7 @@ describe("what is added to Ray pods and the namespace would refuse is an error a
 
   function message(property: string, requirement: string, standard: string, got?: unknown): string {
     const value = got === undefined ? "" : `, got ${JSON.stringify(got)}`;
-    return `'${property}' must ${requirement}: the namespace "ray" enforces the Pod Security Standard "${standard}" ('podSecurityStandard' chooses another where it is made)${value} (at stack/ray)`;
+    return `[stack/ray] '${property}' must ${requirement}: the namespace "ray" enforces the Pod Security Standard "${standard}" ('podSecurityStandard' chooses another where it is made)${value}`;
   }
 
   test.each<[string, (ray: RayCluster) => void, string, string, unknown]>([

@@ -237,7 +237,7 @@ describe("refuses", () => {
     const head = { cpu: 2, memoryGiB: 8, rayStartParams: { "dashboard-port": "9000" } };
 
     expect(() => headOf({}, { head })).toThrow(
-      `'head.rayStartParams.dashboard-port' must be left to the construct that sets "8443", got "9000" (at stack/ray)`,
+      `[stack/ray] 'head.rayStartParams.dashboard-port' must be left to the construct that sets "8443", got "9000"`,
     );
   });
 

@@ -58,8 +58,8 @@ describe("the autoscaler", () => {
     const { stack, ray } = rayCluster({ workerGroups, autoscalerOptions: { version } }, "1.6.2");
     ray.head.addEnv("RAY_enable_autoscaler_v2", "1");
 
-    expect(() => Testing.synth(stack)).toThrow(
-      `'head.env.RAY_enable_autoscaler_v2' must be left to 'autoscalerOptions.version' (${version}), got "1"`,
+    expect(() => Testing.synth(stack, true)).toThrow(
+      `[stack/ray] 'head.env.RAY_enable_autoscaler_v2' must be left to 'autoscalerOptions.version' (${version}), got "1"`,
     );
   });
 
@@ -84,8 +84,8 @@ describe("the autoscaler", () => {
       autoscalerOptions: { cpu: 2 },
     });
 
-    expect(() => Testing.synth(stack)).toThrow(
-      `'head' must fit on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), has 7.91 CPUs for pods, not 9${WAYS_OUT} (at stack/ray)`,
+    expect(() => Testing.synth(stack, true)).toThrow(
+      `[stack/ray] 'head' must fit on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), has 7.91 CPUs for pods, not 9${WAYS_OUT}`,
     );
   });
 

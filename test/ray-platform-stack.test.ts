@@ -2,14 +2,20 @@ import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { CloudBackend, NamedCloudWorkspace, Testing } from "cdktf";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { RayPlatformStack } from "../lib";
+import { RayPlatformStack, RayPlatformStackProps } from "../lib";
 import { Template } from "./support/template";
+
+function platform(props?: RayPlatformStackProps): RayPlatformStack {
+  const stack = new RayPlatformStack(Testing.app(), "stack", props);
+  new GoogleProvider(stack, "google", {});
+  return stack;
+}
 
 /** The hash is of the path `stack/operator`. */
 const GATE_NAMESPACE = "ray-operator-addon-6613f18b";
 
 test("the platform's resources keep their addresses, because a new address replaces a user's resource", () => {
-  const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack"));
+  const { json } = Template.of(platform());
   const addresses = Object.entries<any>(json.resource).flatMap(([type, resources]) =>
     Object.keys(resources).map((name) => `${type}.${name}`),
   );
@@ -63,7 +69,7 @@ test("the platform's resources keep their addresses, because a new address repla
 });
 
 test("the outputs say how to go on", () => {
-  const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack", { project: "my-project-id" }));
+  const { json } = Template.of(platform({ project: "my-project-id" }));
 
   expect(json.output).toEqual({
     bucket_url: {
@@ -110,7 +116,7 @@ test("the outputs say how to go on", () => {
 });
 
 test("the dashboard answers everybody where the proxy is left out", () => {
-  const template = Template.of(new RayPlatformStack(Testing.app(), "stack", { authProxy: false }));
+  const template = Template.of(platform({ authProxy: false }));
 
   expect(template.rayCluster().spec.headGroupSpec.rayStartParams).toEqual({});
   expect(template.resources("kubernetes_config_map_v1")).toEqual([]);
@@ -119,11 +125,11 @@ test("the dashboard answers everybody where the proxy is left out", () => {
 
 test("SkyPilot is left out by one setting, and launches where another says", () => {
   const namespaces = (props: object) =>
-    Template.of(new RayPlatformStack(Testing.app(), "stack", props))
+    Template.of(platform(props))
       .resources("kubernetes_namespace_v1")
       .map(({ metadata }) => metadata.name)
       .sort();
-  const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack", { skyPilot: false }));
+  const { json } = Template.of(platform({ skyPilot: false }));
 
   expect(namespaces({ skyPilot: false })).toEqual(["ray", "ray-auth", GATE_NAMESPACE]);
   expect(namespaces({ skyPilotNamespace: "team" })).toEqual([
@@ -139,8 +145,7 @@ test("SkyPilot is left out by one setting, and launches where another says", () 
 
 test("private sources are on where a Secret is named", () => {
   const netrc = (props: object) =>
-    Template.of(new RayPlatformStack(Testing.app(), "stack", props)).rayCluster().spec.workerGroupSpecs[0]
-      .template.spec.volumes;
+    Template.of(platform(props)).rayCluster().spec.workerGroupSpecs[0].template.spec.volumes;
 
   expect(netrc({})).toBeUndefined();
   expect(netrc({ netrcSecretName: "netrc-secret" })).toEqual([
@@ -149,14 +154,14 @@ test("private sources are on where a Secret is named", () => {
 });
 
 test("the stack makes no provider for Google and chooses no backend", () => {
-  const { json } = Template.of(new RayPlatformStack(Testing.app(), "stack"));
+  const json = JSON.parse(Testing.synth(new RayPlatformStack(Testing.app(), "stack")));
 
   expect(json.provider).not.toHaveProperty("google");
   expect(Object.keys(json.terraform)).toEqual(["required_providers"]);
 });
 
 test("on Autopilot there are no pools", () => {
-  const template = Template.of(new RayPlatformStack(Testing.app(), "stack", { autopilot: true }));
+  const template = Template.of(platform({ autopilot: true }));
 
   expect(template.resources("google_container_node_pool")).toEqual([]);
   expect(template.resource("google_container_cluster").enable_autopilot).toBe(true);
@@ -174,8 +179,7 @@ test("a stack for a remote runner names no path of the machine that synthesized 
 });
 
 test("the bucket is a folder of every pod where it is asked for, and the driver for that is on only then", () => {
-  const stackWith = (props: object) =>
-    Template.of(new RayPlatformStack(Testing.app(), "stack", { bucketName: "my-bucket", ...props }));
+  const stackWith = (props: object) => Template.of(platform({ bucketName: "my-bucket", ...props }));
   const mounted = stackWith({ bucketMountPath: "/data" });
   const { headGroupSpec, workerGroupSpecs } = mounted.rayCluster().spec;
 

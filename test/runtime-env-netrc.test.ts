@@ -221,7 +221,7 @@ describe("refuses", () => {
     const { stack } = withSecret({ head: { cpu: 2, memoryGiB: 8, env: { NETRC: "/home/ray/.netrc" } } });
 
     expect(() => Template.of(stack)).toThrow(
-      `'head.env.NETRC' must be left to the construct that sets "/home/ray/netrcvolume/.netrc", got "/home/ray/.netrc" (at stack/ray)`,
+      `[stack/ray] 'head.env.NETRC' must be left to the construct that sets "/home/ray/netrcvolume/.netrc", got "/home/ray/.netrc"`,
     );
   });
 });

@@ -30,7 +30,7 @@ function synthOn(nodePools: GkeNodePool[], props: Partial<RayClusterProps>, gate
   const cluster = standardCluster(stack, { nodePools });
   const operator = KubeRayOperator.gkeAddon(stack, "operator", { cluster, gateTolerations });
   new RayCluster(stack, "ray", { operator, rayClusterName: "ray", namespace: "ray", head, ...props });
-  return Testing.synth(stack);
+  return Testing.synth(stack, true);
 }
 
 /** The head of a Ray cluster on a cluster that exists already, as the operator makes its pod. */
@@ -119,12 +119,12 @@ describe("on a cluster of spot pools", () => {
     expect(() => synthOn([spotPool], {}, [])).toThrow(
       new Error(`'gateTolerations' must let the gate run on ${nearest} (at stack/operator)`),
     );
-    expect(() => synthOn([spotPool], {})).toThrow(`'head' must fit on ${nearest} (at stack/ray)`);
+    expect(() => synthOn([spotPool], {})).toThrow(`[stack/ray] 'head' must fit on ${nearest}`);
     const small = { ...steadyPool, machineType: "e2-standard-2" };
     const workers = { groupName: "workers", cpu: 4, memoryGiB: 8, maxReplicas: 1 };
     expect(() =>
       synthOn([spotPool, small], { head: { cpu: 1, memoryGiB: 2 }, workerGroups: [workers] }),
-    ).toThrow(`'workerGroups[0]' must fit on ${nearest} (at stack/ray)`);
+    ).toThrow(`[stack/ray] 'workerGroups[0]' must fit on ${nearest}`);
   });
 
   test("head and workers run that ask for spot", () => {

@@ -142,7 +142,7 @@ test("a value that is known only later is not judged", () => {
     ],
   });
 
-  expect(Testing.synth(stack)).toMatch(/disk\\*": \$\{var\.number\}/);
+  expect(Testing.synth(stack, true)).toMatch(/disk\\*": \$\{var\.number\}/);
 });
 
 test.each<[string, Partial<RayWorkerGroup>, string]>([
@@ -251,6 +251,6 @@ test("nodes that contradict the accelerator are refused", () => {
   const nodeSelector = { "cloud.google.com/gke-accelerator": "nvidia-tesla-t4" };
 
   expect(() => workersOf({ acceleratorType: "nvidia-l4", nodeSelector })).toThrow(
-    `'workerGroups[0].nodeSelector.cloud.google.com/gke-accelerator' must be left to the construct that sets "nvidia-l4", got "nvidia-tesla-t4" (at stack/ray)`,
+    `[stack/ray] 'workerGroups[0].nodeSelector.cloud.google.com/gke-accelerator' must be left to the construct that sets "nvidia-l4", got "nvidia-tesla-t4"`,
   );
 });

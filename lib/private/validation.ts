@@ -160,6 +160,18 @@ export const KUBERAY_VERSION: NamingRule = {
   description: 'a KubeRay version such as "1.6.2"',
 };
 
+/** A property that cannot stand. */
+export class InvalidProperty extends Error {
+  constructor(
+    /** The construct whose property it is. */
+    public readonly scope: IConstruct,
+    /** A sentence about the property and its value, which does not say where the construct is. */
+    public readonly problem: string,
+  ) {
+    super(`${problem} (at ${scope.node.path})`);
+  }
+}
+
 /**
  * The error of a property that cannot stand.
  *
@@ -167,9 +179,14 @@ export const KUBERAY_VERSION: NamingRule = {
  * @param requirement completes "'property' must ..."
  * @param got the value; left out when the value says nothing
  */
-export function invalid(scope: IConstruct, property: string, requirement: string, got?: unknown): Error {
+export function invalid(
+  scope: IConstruct,
+  property: string,
+  requirement: string,
+  got?: unknown,
+): InvalidProperty {
   const value = got === undefined ? "" : `, got ${JSON.stringify(got)}`;
-  return new Error(`'${property}' must ${requirement}${value} (at ${scope.node.path})`);
+  return new InvalidProperty(scope, `'${property}' must ${requirement}${value}`);
 }
 
 /** Whether Terraform only knows the value later; such a value is never judged at synth. */

@@ -18,9 +18,10 @@ beforeEach(() => {
 afterEach(() => rmSync(project, { recursive: true }));
 
 /** Runs what cdktf.json tells the CLI to run. */
-function runApp() {
+function runApp(environment: Record<string, string> = {}) {
   const { app } = JSON.parse(readFileSync(join(project, "cdktf.json"), "utf8"));
-  const { status, stdout, stderr } = spawnSync(app, { cwd: project, encoding: "utf8", shell: true });
+  const env = { ...process.env, ...environment };
+  const { status, stdout, stderr } = spawnSync(app, { cwd: project, env, encoding: "utf8", shell: true });
   return { status, output: stdout + stderr };
 }
 
@@ -38,3 +39,26 @@ test("the app command of cdktf.json checks types", () => {
   expect(status).toBe(1);
   expect(output).toMatch(/main\.ts.*error TS2322: Type 'number' is not assignable to type 'string'/);
 }, 30_000);
+
+test.each([
+  [
+    "RAY_NAMSPACE",
+    "x",
+    /^RAY_NAMSPACE is no setting: the nearest is RAY_NAMESPACE. Rename it, or unset it\n$/,
+  ],
+  [
+    "RAY_MACHINE_TYPE",
+    "e2-medium",
+    /^Validation failed.*\n {2}\[ray-platform\/ray\] 'head' must .*\n {2}\[.*'workerGroups\[0\]' must /,
+  ],
+])(
+  "%s=%s is answered by what is wrong with it, without a stack trace",
+  (name, value, expected) => {
+    const { status, output } = runApp({ [name]: value });
+
+    expect(status).toBe(1);
+    expect(output).toMatch(expected);
+    expect(output).not.toMatch(/\n +at /);
+  },
+  30_000,
+);

@@ -10,7 +10,7 @@ export function configurationOf(source: ConfigurationSource): Configuration {
   if (typeof source === "string") {
     return JSON.parse(source);
   }
-  return TerraformStack.isStack(source) ? JSON.parse(Testing.synth(source)) : source;
+  return TerraformStack.isStack(source) ? JSON.parse(Testing.synth(source, true)) : source;
 }
 
 export type BlockKind =

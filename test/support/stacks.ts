@@ -17,8 +17,8 @@ import {
 } from "../../lib";
 
 /** An empty stack named `stack` with a Google provider. */
-export function emptyStack(): TerraformStack {
-  const stack = new TerraformStack(Testing.app(), "stack");
+export function emptyStack(id = "stack"): TerraformStack {
+  const stack = new TerraformStack(Testing.app(), id);
   new GoogleProvider(stack, "google", { project: "my-project-id" });
   return stack;
 }

@@ -73,7 +73,7 @@ export function rayClusterManifest(input: RayManifestInput): ManifestPart {
       ...(input.authOptions ? { authOptions: authOptionsOf(input.authOptions) } : {}),
       ...(input.recreate ? { upgradeStrategy: { type: "Recreate" } } : {}),
       headGroupSpec: headGroupSpec(input),
-      workerGroupSpecs: input.workerGroups.map((group, index) => workerGroupSpec(input, group, index)),
+      workerGroupSpecs: input.workerGroups.map((group) => workerGroupSpec(input, group)),
     },
   };
 }
@@ -83,13 +83,13 @@ function headGroupSpec(input: RayManifestInput) {
   const mayStay = !(input.autopilot && head.spot);
   const defaultAnnotations = { ...input.defaultAnnotations, ...(mayStay ? NOT_EVICTED : {}) };
   return {
-    rayStartParams: startParams(input.scope, "head", head, headPods),
-    template: podTemplate({ ...input, defaultAnnotations }, "head", head, headPods, {
+    rayStartParams: startParams(head, headPods),
+    template: podTemplate({ ...input, defaultAnnotations }, head, headPods, {
       groupName: HEAD_GROUP,
       containerName: "ray-head",
       serviceAccountName: input.headServiceAccountName,
       ports: HEAD_PORTS,
-      env: autoscalerEnvOf(input.scope, input.autoscalerOptions, { ...head.env, ...headPods.env }),
+      env: autoscalerEnvOf(input.autoscalerOptions),
       ...(input.enableInTreeAutoscaling && {
         terminationGracePeriodSeconds: HEAD_GRACE_SECONDS,
         // In the container of the autoscaler alone, which jobs cannot enter.
@@ -100,8 +100,7 @@ function headGroupSpec(input: RayManifestInput) {
   };
 }
 
-function workerGroupSpec(input: RayManifestInput, group: RayWorkerGroup, index: number) {
-  const path = `workerGroups[${index}]`;
+function workerGroupSpec(input: RayManifestInput, group: RayWorkerGroup) {
   const minReplicas = group.minReplicas ?? 0;
   const hosts = hostsOfReplica(group);
   return {
@@ -111,8 +110,8 @@ function workerGroupSpec(input: RayManifestInput, group: RayWorkerGroup, index: 
     minReplicas,
     maxReplicas: group.maxReplicas,
     ...(hosts > 1 ? { numOfHosts: hosts } : {}),
-    rayStartParams: startParams(input.scope, path, group, input.workerPods),
-    template: podTemplate(input, path, group, input.workerPods, {
+    rayStartParams: startParams(group, input.workerPods),
+    template: podTemplate(input, group, input.workerPods, {
       groupName: group.groupName,
       containerName: "ray-worker",
       serviceAccountName: input.workerServiceAccountName,

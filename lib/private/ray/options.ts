@@ -50,22 +50,24 @@ export function autoscalerOptionsOf(options: RayAutoscalerOptions = {}): Manifes
   };
 }
 
+/** Environment of the head that chooses the autoscaler. */
+export function autoscalerEnvOf({ version }: RayAutoscalerOptions = {}): { [name: string]: string } {
+  return version === RayAutoscalerVersion.V1 ? { [AUTOSCALER_VARIABLE]: "0" } : {};
+}
+
 /**
- * Environment of the head that chooses the autoscaler.
- *
- * @param given environment of the head from elsewhere
- * @throws if that chooses an autoscaler too
+ * @param env environment of the head from elsewhere
+ * @throws if that chooses an autoscaler where `autoscalerOptions` does
  */
-export function autoscalerEnvOf(
+export function requireOneAutoscaler(
   scope: IConstruct,
   { version }: RayAutoscalerOptions = {},
-  given: { [name: string]: string } = {},
-): { [name: string]: string } {
-  if (version !== undefined && given[AUTOSCALER_VARIABLE] !== undefined) {
-    const rule = `be left to 'autoscalerOptions.version' (${version})`;
-    throw invalid(scope, `head.env.${AUTOSCALER_VARIABLE}`, rule, given[AUTOSCALER_VARIABLE]);
-  }
-  return version === RayAutoscalerVersion.V1 ? { [AUTOSCALER_VARIABLE]: "0" } : {};
+  env: { [name: string]: string } = {},
+): void {
+  const given = env[AUTOSCALER_VARIABLE];
+  if (version === undefined || given === undefined) return;
+  const rule = `be left to 'autoscalerOptions.version' (${version})`;
+  throw invalid(scope, `head.env.${AUTOSCALER_VARIABLE}`, rule, given);
 }
 
 /** The field `gcsFaultToleranceOptions` of a RayCluster. */

@@ -15,7 +15,6 @@ const METADATA_SERVER_NODES = { "iam.gke.io/gke-metadata-server-enabled": "true"
 
 /** What the pods of a Ray cluster have in common. */
 export interface PodTemplateInput {
-  readonly scope: IConstruct;
   readonly rayClusterName: string;
   readonly image: string;
   readonly labels: { [name: string]: string };
@@ -41,12 +40,11 @@ interface PodRole {
 }
 
 /** Parameters of `ray start`: the user's, those that a group's other properties stand for, and those of features. */
-export function startParams(
-  scope: IConstruct,
-  path: string,
-  { numCpus, customResources, rayStartParams }: RayGroup,
-  pods: RayPods,
-): { [name: string]: string } {
+export function startParams(group: RayGroup, pods: RayPods): { [name: string]: string } {
+  return { ...ownStartParams(group), ...pods.rayStartParams };
+}
+
+function ownStartParams({ numCpus, customResources, rayStartParams }: RayGroup): { [name: string]: string } {
   const own: { [name: string]: string } = { ...rayStartParams };
   if (numCpus !== undefined) own["num-cpus"] = numberText(numCpus);
   if (customResources !== undefined) {
@@ -56,12 +54,11 @@ export function startParams(
     // In single quotes: the shell takes them off, and the operator and the autoscaler read JSON between them.
     own.resources = `'{${amounts.join(", ")}}'`;
   }
-  return merged(scope, `${path}.rayStartParams`, own, pods.rayStartParams);
+  return own;
 }
 
 export function podTemplate(
   input: PodTemplateInput,
-  path: string,
   group: RayGroup,
   pods: RayPods,
   role: PodRole,
@@ -76,13 +73,15 @@ export function podTemplate(
   const env = {
     ...authModeEnv(input),
     ...role.env,
-    ...merged(input.scope, `${path}.env`, group.env, pods.env),
+    ...group.env,
+    ...pods.env,
   };
   const metadata = compact({
     labels: { ...input.labels, ...group.labels },
     annotations: {
       ...input.defaultAnnotations,
-      ...merged(input.scope, `${path}.annotations`, group.annotations, pods.annotations),
+      ...group.annotations,
+      ...pods.annotations,
     },
   });
   const rayContainer = compact({
@@ -106,7 +105,8 @@ export function podTemplate(
       priorityClassName: group.priorityClassName,
       nodeSelector: {
         ...(input.autopilot ? {} : METADATA_SERVER_NODES),
-        ...merged(input.scope, `${path}.nodeSelector`, group.nodeSelector, needs?.nodeSelector),
+        ...group.nodeSelector,
+        ...needs?.nodeSelector,
       },
       tolerations: [...(needs?.tolerations ?? []), ...(group.tolerations ?? [])].map(toleration),
       affinity: needs?.affinity,
@@ -139,22 +139,34 @@ function spreadConstraint(
   };
 }
 
-/** What the user set and what features add, which must not contradict each other. */
-function merged(
+/**
+ * @param path of the group
+ * @param needs what its accelerators ask of the nodes
+ * @throws if what the user set and what features add contradict each other
+ */
+export function requireAgreement(
+  scope: IConstruct,
+  path: string,
+  group: RayGroup,
+  pods: RayPods,
+  needs: NodeNeeds,
+): void {
+  requireSame(scope, `${path}.rayStartParams`, ownStartParams(group), pods.rayStartParams);
+  requireSame(scope, `${path}.env`, group.env, pods.env);
+  requireSame(scope, `${path}.annotations`, group.annotations, pods.annotations);
+  requireSame(scope, `${path}.nodeSelector`, group.nodeSelector, needs.nodeSelector);
+}
+
+function requireSame(
   scope: IConstruct,
   path: string,
   own: { [name: string]: string } = {},
   added: { [name: string]: string } = {},
-): { [name: string]: string } {
+): void {
   for (const name of Object.keys(added)) {
     if (name in own && own[name] !== added[name]) {
-      throw invalid(
-        scope,
-        `${path}.${name}`,
-        `be left to the construct that sets ${JSON.stringify(added[name])}`,
-        own[name],
-      );
+      const rule = `be left to the construct that sets ${JSON.stringify(added[name])}`;
+      throw invalid(scope, `${path}.${name}`, rule, own[name]);
     }
   }
-  return { ...own, ...added };
 }
