@@ -1,6 +1,3 @@
-import { ProjectIamMember } from "@cdktf/provider-google/lib/project-iam-member";
-import { ProjectService } from "@cdktf/provider-google/lib/project-service";
-import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
 import { dependable, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { GkeNodePool } from "./contracts/gke-node-pool";
@@ -45,8 +42,6 @@ import {
 
 export * from "./contracts/gke-workload-identity-cluster";
 
-export * from "./contracts/gke-workload-identity-cluster";
-
 /** The APIs that the constructs of this library call, Resource Manager first: the provider reads the project by it. */
 const APIS = ["cloudresourcemanager", "compute", "container", "iam", "iamcredentials", "storage"];
 
@@ -88,7 +83,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   public readonly otherNodePools: boolean;
   /** The cluster itself, for `addOverride` of what is not modelled here. */
   public readonly resource: TerraformResource;
-  private readonly apis = new Map<string, ProjectService>();
+  private readonly apis = new Map<string, TerraformResource>();
   private readonly poolResources = new Map<string, TerraformResource>();
 
   constructor(scope: Construct, id: string, props: GkeWorkloadIdentityClusterProps) {
@@ -208,7 +203,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   private enableApis(props: GkeWorkloadIdentityClusterProps): void {
     for (const service of APIS) {
       const first = this.apis.get(APIS[0]);
-      const api = new ProjectService(this, `api-${service}`, {
+      const api = new PlainResource(this, `api-${service}`, "google_project_service", {
         service: `${service}.googleapis.com`,
         project: props.project,
         disableOnDestroy: false,
@@ -231,38 +226,37 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       what: `Google service account ${projectKey(props.project, props.googleProvider)} ${accountId}`,
       advice: "give another id, or its email as 'nodeServiceAccountEmail'",
     });
-    const account = new ServiceAccount(this, "node-service-account", {
+    const account = new PlainResource(this, "node-service-account", "google_service_account", {
       accountId,
       displayName: fitText(`Nodes of the GKE cluster ${props.clusterName}`, LONGEST_DISPLAY_NAME),
       project: props.project,
       dependsOn: this.apiDependencies("iam"),
       provider: props.googleProvider,
     });
-    const role = new ProjectIamMember(this, "node-service-account-role", {
+    const role = new PlainResource(this, "node-service-account-role", "google_project_iam_member", {
       project: this.project,
       role: "roles/container.defaultNodeServiceAccount",
-      member: account.member,
+      member: account.getStringAttribute("member"),
       dependsOn: this.apiDependencies("cloudresourcemanager"),
       provider: props.googleProvider,
     });
     nodeRights.push(role);
     if (props.artifactRegistryAccess) {
-      const reader = new ProjectIamMember(this, "node-service-account-registry", {
+      const reader = new PlainResource(this, "node-service-account-registry", "google_project_iam_member", {
         project: this.project,
         role: "roles/artifactregistry.reader",
-        member: account.member,
+        member: account.getStringAttribute("member"),
         dependsOn: this.apiDependencies("cloudresourcemanager"),
         provider: props.googleProvider,
       });
       nodeRights.push(reader);
     }
-    return account.email;
+    return account.getStringAttribute("email");
   }
 
   private createCluster(props: GkeWorkloadIdentityClusterProps): TerraformResource {
-    const meta = {
-      terraformResourceType: "google_container_cluster",
-      terraformGeneratorMetadata: { providerName: "google" },
+    return new PlainResource(this, "cluster", "google_container_cluster", {
+      ...this.clusterConfig(props),
       lifecycle: {
         // Nodes are the node pools' business once the cluster exists; a change here would replace the cluster.
         ignoreChanges: ["initial_node_count", "node_config"],
@@ -271,8 +265,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       },
       dependsOn: [...this.apiDependencies("container"), ...this.apiDependencies("compute")],
       provider: props.googleProvider,
-    };
-    return new PlainResource(this, "cluster", meta, this.clusterConfig(props));
+    });
   }
 
   private clusterConfig(props: GkeWorkloadIdentityClusterProps): PlainAttributes {
@@ -379,9 +372,13 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   ): TerraformResource {
     const timeout = `${props.timeoutMinutes ?? 45}m`;
     const name = Token.isUnresolved(pool.name) ? `${this.nodePools.indexOf(pool)}` : pool.name;
-    const meta = {
-      terraformResourceType: "google_container_node_pool",
-      terraformGeneratorMetadata: { providerName: "google" },
+    const resource = new PlainResource(this, `pool-${name}`, "google_container_node_pool", {
+      ...nodePoolAttributes(pool, this.nodeServiceAccountEmail, props.bootDiskKmsKey),
+      nodeLocations: pool.zones ?? this.zonesOfNodes(props),
+      cluster: this.resource.getStringAttribute("name"),
+      location: props.location,
+      project: props.project,
+      timeouts: { create: timeout, update: timeout, delete: timeout },
       lifecycle: {
         // The size belongs to the autoscaler once the pool exists; a change here would replace the pool.
         ignoreChanges: ["initial_node_count"],
@@ -390,14 +387,6 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       },
       dependsOn,
       provider: props.googleProvider,
-    };
-    const resource = new PlainResource(this, `pool-${name}`, meta, {
-      ...nodePoolAttributes(pool, this.nodeServiceAccountEmail, props.bootDiskKmsKey),
-      nodeLocations: pool.zones ?? this.zonesOfNodes(props),
-      cluster: this.resource.getStringAttribute("name"),
-      location: props.location,
-      project: props.project,
-      timeouts: { create: timeout, update: timeout, delete: timeout },
     });
     this.poolResources.set(pool.name, resource);
     return resource;

@@ -1,4 +1,3 @@
-import { Release } from "@cdktf/provider-helm/lib/release";
 import { ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
@@ -17,6 +16,7 @@ import { DEFAULT_RAY_IMAGE } from "./private/ray/versions";
 import { terraformJson } from "./private/terraform/json";
 import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-purposes";
 import { useNamespace } from "./private/terraform/namespaces";
+import { PlainResource } from "./private/terraform/plain-elements";
 import {
   DNS_LABEL,
   IMAGE,
@@ -26,7 +26,7 @@ import {
   requireName,
 } from "./private/validation";
 
-export * from "./contracts/kuberay-operator";
+export type * from "./contracts/kuberay-operator";
 
 /** The chart version that this library is rehearsed with. */
 const DEFAULT_CHART_VERSION = "1.6.2";
@@ -141,7 +141,7 @@ class ChartOperator extends KubeRayOperator {
       dependencies: props.cluster.kubernetesDependencies,
     });
     this.networkPeer = chartOperatorPeer(namespace);
-    this.resource = new Release(this, "release", {
+    this.resource = new PlainResource(this, "release", "helm_release", {
       name: "kuberay-operator",
       namespace,
       repository: props.repository ?? (props.chart === undefined ? KUBERAY_REPOSITORY : undefined),

@@ -1,7 +1,3 @@
-import { ClusterRoleBindingV1 } from "@cdktf/provider-kubernetes/lib/cluster-role-binding-v1";
-import { ConfigMapV1 } from "@cdktf/provider-kubernetes/lib/config-map-v1";
-import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
-import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { Annotations, Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
 import { PodSecurityStandard } from "./contracts/pod-security-standard";
@@ -25,6 +21,7 @@ import { claim, clusterKey } from "./private/terraform/claims";
 import { fitName, shortHash } from "./private/terraform/names";
 import { NamespacePurpose } from "./private/terraform/namespace-purposes";
 import { useNamespace } from "./private/terraform/namespaces";
+import { PlainResource } from "./private/terraform/plain-elements";
 import {
   DNS_SUBDOMAIN,
   IMAGE,
@@ -200,15 +197,15 @@ export class RayAuthProxy extends Construct {
     const { cluster, namespace } = this.rayCluster;
     requireRbacSubject(this, "subject", cluster, subject);
     const id = `${tier.name}-role`;
-    const role = (this.node.tryFindChild(id) as RoleV1 | undefined) ?? this.createRole(id, tier);
+    const role = (this.node.tryFindChild(id) as PlainResource | undefined) ?? this.createRole(id, tier);
     const roleName = this.roleName(tier);
     bindSubject(this, tier.name, { cluster, namespace, roleName, dependencies: [role] }, subject);
     this.deployment?.grantPortForward(subject);
   }
 
-  private createRole(id: string, tier: Tier): RoleV1 {
+  private createRole(id: string, tier: Tier): PlainResource {
     const { cluster, namespace, namespaceDependencies, rayClusterName } = this.rayCluster;
-    return new RoleV1(this, id, {
+    return new PlainResource(this, id, "kubernetes_role_v1", {
       metadata: { name: this.roleName(tier), namespace },
       rule: [
         {
@@ -230,7 +227,7 @@ export class RayAuthProxy extends Construct {
 
   private createSubmitter(name: string): RbacSubject {
     const { namespace, cluster, namespaceDependencies } = this.rayCluster;
-    new ServiceAccountV1(this, "submitter", {
+    new PlainResource(this, "submitter", "kubernetes_service_account_v1", {
       metadata: { name, namespace },
       // It is for people and pipelines outside; no pod needs it.
       automountServiceAccountToken: false,
@@ -259,7 +256,7 @@ export class RayAuthProxy extends Construct {
   }
 
   private createConfigMap(): TerraformResource {
-    return new ConfigMapV1(this, "config", {
+    return new PlainResource(this, "config", "kubernetes_config_map_v1", {
       metadata: { name: this.configMapName, namespace: this.namespace },
       data: { [CONFIG_FILE]: this.configuration },
       // The proxy reads it once, when it starts.
@@ -272,7 +269,7 @@ export class RayAuthProxy extends Construct {
   /** Lets the proxy's account ask the API server whose a token is and what its owner may do. */
   private createDelegation(serviceAccountName: string): TerraformResource {
     const { namespace, rayClusterName, cluster } = this.rayCluster;
-    return new ClusterRoleBindingV1(this, "auth-delegator", {
+    return new PlainResource(this, "auth-delegator", "kubernetes_cluster_role_binding_v1", {
       metadata: { name: `ray-auth-proxy:${namespace}:${rayClusterName}` },
       roleRef: AUTH_DELEGATOR,
       subject: [{ kind: "ServiceAccount", name: serviceAccountName, namespace: this.namespace }],

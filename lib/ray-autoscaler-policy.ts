@@ -9,7 +9,7 @@ import { shortHash } from "./private/terraform/names";
 import { PerStack } from "./private/terraform/per-stack";
 import { invalid } from "./private/validation";
 
-export * from "./contracts/ray-autoscaler-policy";
+export type * from "./contracts/ray-autoscaler-policy";
 
 /** With a dot, which the name of a Ray cluster, and so of its release, cannot have. */
 const RELEASE_PREFIX = "ray-autoscaler.";

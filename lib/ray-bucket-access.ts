@@ -1,5 +1,3 @@
-import type { StorageBucketLifecycleRule } from "@cdktf/provider-google/lib/storage-bucket";
-import { StorageBucketIamMember } from "@cdktf/provider-google/lib/storage-bucket-iam-member";
 import { Annotations, dependable, Fn, ITerraformDependable, TerraformResource, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { BucketMountOptions } from "./contracts/bucket-mount-options";
@@ -19,7 +17,7 @@ import { gcsFuseVolume, requireMountOptions } from "./private/ray/bucket-mounts"
 import { claim } from "./private/terraform/claims";
 import { terraformJson } from "./private/terraform/json";
 import { fitText, LONGEST_CONDITION_DESCRIPTION, pathInStack, shortHash } from "./private/terraform/names";
-import { PlainResource } from "./private/terraform/plain-elements";
+import { PlainAttributes, PlainResource } from "./private/terraform/plain-elements";
 import {
   DNS_LABEL,
   invalid,
@@ -32,7 +30,7 @@ import {
 } from "./private/validation";
 import { WorkloadIdentity } from "./workload-identity";
 
-export * from "./contracts/ray-bucket-access";
+export type * from "./contracts/ray-bucket-access";
 
 /** In bytes of UTF-8. */
 const LONGEST_OBJECT_NAME = 1024;
@@ -77,7 +75,7 @@ export class RayBucketAccess extends Construct {
   public readonly resource?: TerraformResource;
   private readonly cluster: IGkeWorkloadIdentityCluster;
   private readonly givenBucketName: string;
-  private readonly members = new Map<string, StorageBucketIamMember>();
+  private readonly members = new Map<string, PlainResource>();
   private readonly openPrefixes = new Set<string>();
   private readonly grantees = new Set<IWorkloadIdentity>();
 
@@ -151,7 +149,7 @@ export class RayBucketAccess extends Construct {
       const prefix = role.role === BucketRole.BUCKET_VIEWER.role ? undefined : options.objectPrefix;
       const id = this.grantId(identity, role, prefix);
       if (this.members.has(id)) continue;
-      const member = new StorageBucketIamMember(this, id, {
+      const member = new PlainResource(this, id, "google_storage_bucket_iam_member", {
         bucket: this.bucketName,
         role: role.role,
         member: identity.member,
@@ -234,7 +232,7 @@ export class RayBucketAccess extends Construct {
         "grant more identities access by 'grantRead' and 'grantReadWrite', or set 'createBucket' to false",
     });
     if (props.createAccessLogGrant) {
-      new StorageBucketIamMember(this, "access-log-writer", {
+      new PlainResource(this, "access-log-writer", "google_storage_bucket_iam_member", {
         bucket: props.accessLogBucketName!,
         role: "roles/storage.objectCreator",
         member: "group:cloud-storage-analytics@google.com",
@@ -242,35 +240,27 @@ export class RayBucketAccess extends Construct {
         provider: props.cluster.googleProvider,
       });
     }
-    return new PlainResource(
-      this,
-      "bucket",
-      {
-        terraformResourceType: "google_storage_bucket",
-        terraformGeneratorMetadata: { providerName: "google" },
-        // Not the cluster: the bucket is made while the cluster is.
-        dependsOn: props.cluster.apiDependencies("storage"),
-        provider: props.cluster.googleProvider,
-      },
-      {
-        name: props.bucketName,
-        location: props.bucketLocation ?? bucketLocationNear(props.cluster.location),
-        project: props.cluster.project,
-        storageClass: props.storageClass,
-        uniformBucketLevelAccess: true,
-        publicAccessPrevention: "enforced",
-        forceDestroy: props.forceDestroy ?? false,
-        versioning: { enabled: props.versioning ?? false },
-        softDeletePolicy:
-          props.softDeleteRetentionDays === undefined
-            ? undefined
-            : { retentionDurationSeconds: props.softDeleteRetentionDays * 24 * 60 * 60 },
-        lifecycleRule: props.lifecycleRules?.map(lifecycleRule),
-        encryption: props.kmsKeyName ? { defaultKmsKeyName: props.kmsKeyName } : undefined,
-        logging: props.accessLogBucketName ? { logBucket: props.accessLogBucketName } : undefined,
-        labels: props.labels,
-      },
-    );
+    return new PlainResource(this, "bucket", "google_storage_bucket", {
+      name: props.bucketName,
+      location: props.bucketLocation ?? bucketLocationNear(props.cluster.location),
+      project: props.cluster.project,
+      storageClass: props.storageClass,
+      uniformBucketLevelAccess: true,
+      publicAccessPrevention: "enforced",
+      forceDestroy: props.forceDestroy ?? false,
+      versioning: { enabled: props.versioning ?? false },
+      softDeletePolicy:
+        props.softDeleteRetentionDays === undefined
+          ? undefined
+          : { retentionDurationSeconds: props.softDeleteRetentionDays * 24 * 60 * 60 },
+      lifecycleRule: props.lifecycleRules?.map(lifecycleRule),
+      encryption: props.kmsKeyName ? { defaultKmsKeyName: props.kmsKeyName } : undefined,
+      logging: props.accessLogBucketName ? { logBucket: props.accessLogBucketName } : undefined,
+      labels: props.labels,
+      // Not the cluster: the bucket is made while the cluster is.
+      dependsOn: props.cluster.apiDependencies("storage"),
+      provider: props.cluster.googleProvider,
+    });
   }
 
   private requireProps(props: RayBucketAccessProps): void {
@@ -329,7 +319,7 @@ function bucketLocationNear(location: string): string {
   return regionOf(location).toUpperCase();
 }
 
-function lifecycleRule(rule: BucketLifecycleRule): StorageBucketLifecycleRule {
+function lifecycleRule(rule: BucketLifecycleRule): PlainAttributes {
   return {
     action: rule.storageClass
       ? { type: "SetStorageClass", storageClass: rule.storageClass }

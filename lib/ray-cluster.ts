@@ -1,4 +1,3 @@
-import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import type { BucketMountOptions } from "./contracts/bucket-mount-options";
@@ -41,6 +40,7 @@ import { checkLate } from "./private/terraform/late-checks";
 import { manifestRelease } from "./private/terraform/manifest-release";
 import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-purposes";
 import { enforcedStandard, refuseStandardOfExisting, useNamespace } from "./private/terraform/namespaces";
+import { PlainResource } from "./private/terraform/plain-elements";
 import { invalid } from "./private/validation";
 import { RayAutoscalerPolicy } from "./ray-autoscaler-policy";
 import type { RayBucketAccess } from "./ray-bucket-access";
@@ -341,7 +341,7 @@ export class RayCluster extends Construct implements IRayCluster {
       dependencies: this.cluster.kubernetesDependencies,
     });
     const serviceAccountName = props.serviceAccountName ?? props.rayClusterName;
-    const account = new ServiceAccountV1(this, "service-account", {
+    const account = new PlainResource(this, "service-account", "kubernetes_service_account_v1", {
       metadata: { name: serviceAccountName, namespace: props.namespace },
       automountServiceAccountToken: false,
       dependsOn: namespaceDependencies,

@@ -13,7 +13,7 @@ import { RayCluster } from "./ray-cluster";
 import { RuntimeEnvNetrc } from "./runtime-env-netrc";
 import { SkyPilotServiceAccount } from "./skypilot-service-account";
 
-export * from "./contracts/ray-platform-stack";
+export type * from "./contracts/ray-platform-stack";
 
 /**
  * Everything at once: a cluster, a bucket, an identity, and a Ray cluster that uses the bucket without a key, with outputs

@@ -1,12 +1,12 @@
-import { SecretV1 } from "@cdktf/provider-kubernetes/lib/secret-v1";
 import { Fn, TerraformElement, TerraformVariable, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { IRayCluster } from "./contracts/ray-cluster";
 import type { NetrcMachine, RuntimeEnvNetrcProps } from "./contracts/runtime-env-netrc";
 import { headServiceName } from "./private/ray/commands";
+import { PlainResource } from "./private/terraform/plain-elements";
 import { DNS_SUBDOMAIN, HOST_NAME, invalid, requireInteger, requireName } from "./private/validation";
 
-export * from "./contracts/runtime-env-netrc";
+export type * from "./contracts/runtime-env-netrc";
 
 /** As in Ray's own guide. https://docs.ray.io/en/latest/ray-core/runtime_env_auth.html */
 const SECRET_KEY = ".netrc";
@@ -56,7 +56,7 @@ export class RuntimeEnvNetrc extends Construct {
   private createSecret(machines: NetrcMachine[], revision: number): void {
     const { cluster, namespace, namespaceDependencies, head, workers } = this.rayCluster;
     machines.forEach(({ password }) => keepOutOfPlanAndState(password));
-    const secret = new SecretV1(this, "secret", {
+    const secret = new PlainResource(this, "secret", "kubernetes_secret_v1", {
       metadata: { name: this.secretName, namespace },
       type: "Opaque",
       dataWo: { [SECRET_KEY]: machines.map(netrcEntry).join("") },

@@ -1,8 +1,3 @@
-import { ClusterRoleBindingV1 } from "@cdktf/provider-kubernetes/lib/cluster-role-binding-v1";
-import { ClusterRoleV1 } from "@cdktf/provider-kubernetes/lib/cluster-role-v1";
-import { RoleBindingV1 } from "@cdktf/provider-kubernetes/lib/role-binding-v1";
-import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
-import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { ITerraformDependable, TerraformOutput, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
@@ -23,7 +18,7 @@ import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-
 import { useNamespace } from "./private/terraform/namespaces";
 import { PlainResource } from "./private/terraform/plain-elements";
 
-export * from "./contracts/skypilot-service-account";
+export type * from "./contracts/skypilot-service-account";
 
 /** Where ingress-nginx is, fixed by SkyPilot. */
 const INGRESS_NAMESPACE = "ingress-nginx";
@@ -60,7 +55,7 @@ export class SkyPilotServiceAccount extends Construct {
   /** Whether pods may do what the launcher may. */
   private readonly podsLaunch: boolean;
   private readonly launchers: RbacSubject[] = [];
-  private readonly launcherBindings: (RoleBindingV1 | ClusterRoleBindingV1)[] = [];
+  private readonly launcherBindings: (PlainResource | PlainResource)[] = [];
   private readonly kubeconfig?: TerraformOutput;
 
   /**
@@ -137,7 +132,7 @@ export class SkyPilotServiceAccount extends Construct {
     const key = JSON.stringify(subject);
     if (this.launchers.some((launcher) => JSON.stringify(launcher) === key)) return;
     this.launchers.push(subject);
-    for (const binding of this.launcherBindings) binding.putSubject(this.launchers.map(rbacSubjectOf));
+    for (const binding of this.launcherBindings) binding.put({ subject: this.launchers.map(rbacSubjectOf) });
   }
 
   /** With colons, which no name that SkyPilot gives has: it rewrites roles that have its own names. */
@@ -158,7 +153,7 @@ export class SkyPilotServiceAccount extends Construct {
       dependencies: this.cluster.kubernetesDependencies,
     });
     if (!(props.createServiceAccount ?? true)) return dependencies;
-    const account = new ServiceAccountV1(this, "launcher", {
+    const account = new PlainResource(this, "launcher", "kubernetes_service_account_v1", {
       metadata: { name: this.serviceAccountName, namespace: this.launcherNamespace, labels: LABELS },
       // Outside a shared account no pod needs it.
       automountServiceAccountToken: props.sharedIdentity ?? false,
@@ -175,26 +170,18 @@ export class SkyPilotServiceAccount extends Construct {
     const scope = index === 0 ? this : new Construct(this, `namespace-${name}`);
     const dependencies = this.useWorkloadNamespace(index, props);
     if (props.resourceQuota !== undefined) {
-      new PlainResource(
-        scope,
-        "quota",
-        {
-          terraformResourceType: "kubernetes_resource_quota_v1",
-          terraformGeneratorMetadata: { providerName: "kubernetes" },
-          dependsOn: dependencies,
-          provider: this.cluster.kubernetesProvider,
-        },
-        {
-          metadata: { name: this.workloadServiceAccountName, namespace, labels: LABELS },
-          spec: { hard: props.resourceQuota },
-        },
-      );
+      new PlainResource(scope, "quota", "kubernetes_resource_quota_v1", {
+        metadata: { name: this.workloadServiceAccountName, namespace, labels: LABELS },
+        spec: { hard: props.resourceQuota },
+        dependsOn: dependencies,
+        provider: this.cluster.kubernetesProvider,
+      });
     }
     const pods = RbacSubject.serviceAccount(this.workloadServiceAccountName, namespace);
     const isThere = index === 0 && (props.sharedIdentity || props.workloadIdentity !== undefined);
     // The same name in every namespace, because SkyPilot knows only one.
     if (!isThere) {
-      new ServiceAccountV1(scope, "workload", {
+      new PlainResource(scope, "workload", "kubernetes_service_account_v1", {
         metadata: { name: pods.subjectName, namespace, labels: LABELS },
         automountServiceAccountToken: true,
         dependsOn: dependencies,
@@ -255,17 +242,17 @@ export class SkyPilotServiceAccount extends Construct {
     this.launcherBindings.push(this.bind(scope, id, grant));
   }
 
-  private bind(scope: Construct, id: string, grant: BoundRole): RoleBindingV1 {
+  private bind(scope: Construct, id: string, grant: BoundRole): PlainResource {
     const common = {
       metadata: { name: grant.name, namespace: grant.namespace, labels: LABELS },
       provider: this.cluster.kubernetesProvider,
     };
-    const role = new RoleV1(scope, `${id}-role`, {
+    const role = new PlainResource(scope, `${id}-role`, "kubernetes_role_v1", {
       ...common,
       rule: grant.rules,
       dependsOn: grant.dependencies,
     });
-    return new RoleBindingV1(scope, `${id}-binding`, {
+    return new PlainResource(scope, `${id}-binding`, "kubernetes_role_binding_v1", {
       ...common,
       roleRef: roleRef(grant.name),
       subject: grant.subjects.map(rbacSubjectOf),
@@ -278,12 +265,12 @@ export class SkyPilotServiceAccount extends Construct {
       metadata: { name: this.roleName, labels: LABELS },
       provider: this.cluster.kubernetesProvider,
     };
-    const role = new ClusterRoleV1(this, "cluster-role", {
+    const role = new PlainResource(this, "cluster-role", "kubernetes_cluster_role_v1", {
       ...common,
       rule: this.rules.cluster,
       dependsOn: this.cluster.kubernetesDependencies,
     });
-    const binding = new ClusterRoleBindingV1(this, "cluster-binding", {
+    const binding = new PlainResource(this, "cluster-binding", "kubernetes_cluster_role_binding_v1", {
       ...common,
       roleRef: clusterRoleRef(this.roleName),
       subject: this.launchers.map(rbacSubjectOf),

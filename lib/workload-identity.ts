@@ -1,8 +1,3 @@
-import { DataGoogleProject } from "@cdktf/provider-google/lib/data-google-project";
-import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
-import { ServiceAccountIamMember } from "@cdktf/provider-google/lib/service-account-iam-member";
-import { Annotations } from "@cdktf/provider-kubernetes/lib/annotations";
-import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
@@ -10,6 +5,7 @@ import type { IWorkloadIdentity, WorkloadIdentityProps } from "./contracts/workl
 import { claim, clusterKey, projectKey } from "./private/terraform/claims";
 import { fitText, LONGEST_DISPLAY_NAME } from "./private/terraform/names";
 import { refuseStandardOfExisting, useNamespace } from "./private/terraform/namespaces";
+import { PlainDataSource, PlainResource } from "./private/terraform/plain-elements";
 import {
   DNS_SUBDOMAIN,
   PROJECT_NUMBER,
@@ -19,7 +15,7 @@ import {
   SERVICE_ACCOUNT_ID,
 } from "./private/validation";
 
-export * from "./contracts/workload-identity";
+export type * from "./contracts/workload-identity";
 
 /**
  * An identity for pods: a Kubernetes service account that acts in Google Cloud without a key.
@@ -51,9 +47,9 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
 
     if (props.googleServiceAccountId !== undefined) {
       const account = this.createGoogleServiceAccount(props.googleServiceAccountId);
-      this.googleServiceAccountEmail = account.email;
-      this.member = account.member;
-      this.bindGoogleServiceAccount(account.name);
+      this.googleServiceAccountEmail = account.getStringAttribute("email");
+      this.member = account.getStringAttribute("member");
+      this.bindGoogleServiceAccount(account.getStringAttribute("name"));
     } else if (props.googleServiceAccountEmail !== undefined) {
       this.googleServiceAccountEmail = props.googleServiceAccountEmail;
       this.member = `serviceAccount:${props.googleServiceAccountEmail}`;
@@ -82,14 +78,14 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     this.awaited.push(dependency);
   }
 
-  private createGoogleServiceAccount(accountId: string): ServiceAccount {
+  private createGoogleServiceAccount(accountId: string): PlainResource {
     claim(this, {
       property: "googleServiceAccountId",
       name: accountId,
       what: `Google service account ${projectKey(this.cluster.project, this.cluster.googleProvider)} ${accountId}`,
       advice: "share that identity ('identity'), or give the account's 'googleServiceAccountEmail'",
     });
-    return new ServiceAccount(this, "google-service-account", {
+    return new PlainResource(this, "google-service-account", "google_service_account", {
       accountId,
       displayName: fitText(
         `Pods of ${this.namespace}/${this.serviceAccountName} on ${this.cluster.clusterName}`,
@@ -104,7 +100,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
   /** The pool's name comes from the cluster, because IAM refuses a member of a pool that does not exist yet. */
   private bindGoogleServiceAccount(serviceAccountId: string): void {
     const pool = this.cluster.workloadIdentityPool;
-    const binding = new ServiceAccountIamMember(this, "workload-identity-user", {
+    const binding = new PlainResource(this, "workload-identity-user", "google_service_account_iam_member", {
       serviceAccountId,
       role: "roles/iam.workloadIdentityUser",
       member: `serviceAccount:${pool}[${this.namespace}/${this.serviceAccountName}]`,
@@ -115,11 +111,11 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
   }
 
   private lookUpProjectNumber(): string {
-    return new DataGoogleProject(this, "project", {
+    return new PlainDataSource(this, "project", "google_project", {
       projectId: this.cluster.project,
       dependsOn: this.cluster.apiDependencies("cloudresourcemanager"),
       provider: this.cluster.googleProvider,
-    }).number;
+    }).getStringAttribute("number");
   }
 
   /** https://cloud.google.com/iam/docs/principal-identifiers */
@@ -142,7 +138,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
         what: `Kubernetes service account ${clusterKey(this.cluster)} ${this.namespace}/${this.serviceAccountName}`,
         advice: "share that identity ('identity'), or set 'createServiceAccount' to false",
       });
-      const account = new ServiceAccountV1(this, "service-account", {
+      const account = new PlainResource(this, "service-account", "kubernetes_service_account_v1", {
         metadata: { ...metadata, annotations },
         automountServiceAccountToken: props.automountServiceAccountToken ?? true,
         dependsOn: namespace,
@@ -151,7 +147,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
       return [account];
     }
     if (annotations === undefined) return namespace;
-    const annotated = new Annotations(this, "service-account-annotation", {
+    const annotated = new PlainResource(this, "service-account-annotation", "kubernetes_annotations", {
       apiVersion: "v1",
       kind: "ServiceAccount",
       metadata,

@@ -126,7 +126,9 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   private connection(): Connection {
     return {
       host: `https://${this.endpoint}`,
-      token: this.kubernetesToken ?? googleClientConfig(this, this.googleProvider).accessToken,
+      token:
+        this.kubernetesToken ??
+        googleClientConfig(this, this.googleProvider).getStringAttribute("access_token"),
       clusterCaCertificate: this.dnsEndpoint ? undefined : Fn.base64decode(this.encodedCaCertificate),
     };
   }

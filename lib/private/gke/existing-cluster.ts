@@ -99,17 +99,13 @@ export class ExistingCluster extends GkeClusterBase {
       condition: `\${${condition}}`,
       errorMessage: `The cluster ${clusterName} ${problem}`,
     }));
-    this.cluster = new PlainDataSource(
-      this,
-      "cluster",
-      {
-        terraformResourceType: "google_container_cluster",
-        terraformGeneratorMetadata: { providerName: "google" },
-        provider: googleProvider,
-        lifecycle: { postcondition: this.postconditions },
-      },
-      { name: clusterName, location, project },
-    );
+    this.cluster = new PlainDataSource(this, "cluster", "google_container_cluster", {
+      name: clusterName,
+      location,
+      project,
+      provider: googleProvider,
+      lifecycle: { postcondition: this.postconditions },
+    });
   }
 
   public get endpoint(): string {

@@ -1,10 +1,10 @@
-import { RoleBindingV1, RoleBindingV1Subject } from "@cdktf/provider-kubernetes/lib/role-binding-v1";
 import { ITerraformDependable, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
 import { RbacSubject, RbacSubjectKind } from "../../contracts/rbac-subject";
 import { shortHash } from "../terraform/names";
 import { DNS_LABEL, DNS_SUBDOMAIN, invalid, requireName } from "../validation";
+import { PlainAttributes, PlainResource } from "../terraform/plain-elements";
 
 const API_GROUP = "rbac.authorization.k8s.io";
 
@@ -55,13 +55,13 @@ export function bindSubject(
   idPrefix: string,
   role: SubjectRole,
   subject: RbacSubject,
-): RoleBindingV1 {
+): PlainResource {
   const slug = subjectSlug(subject);
   const id = `${idPrefix}-${Token.isUnresolved(slug) ? scope.node.children.length : slug}`;
-  const known = scope.node.tryFindChild(id) as RoleBindingV1 | undefined;
+  const known = scope.node.tryFindChild(id) as PlainResource | undefined;
   return (
     known ??
-    new RoleBindingV1(scope, id, {
+    new PlainResource(scope, id, "kubernetes_role_binding_v1", {
       metadata: { name: `${role.roleName}:${slug}`, namespace: role.namespace },
       roleRef: roleRef(role.roleName),
       subject: [rbacSubjectOf(subject)],
@@ -72,7 +72,7 @@ export function bindSubject(
 }
 
 /** As Terraform wants it: without a namespace the provider would write "default" also for users and groups. */
-export function rbacSubjectOf({ kind, subjectName, namespace }: RbacSubject): RoleBindingV1Subject {
+export function rbacSubjectOf({ kind, subjectName, namespace }: RbacSubject): PlainAttributes {
   return namespace === undefined
     ? { kind, name: subjectName, apiGroup: API_GROUP, namespace: "" }
     : { kind, name: subjectName, apiGroup: "", namespace };

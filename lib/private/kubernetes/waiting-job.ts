@@ -68,33 +68,25 @@ export function waitingJob(scope: Construct, id: string, props: WaitingJobProps)
   const labels = { "app.kubernetes.io/name": props.name };
   const { containers, volumes, tolerations, ...pod } = waitingPod(props);
   const [{ volumeMounts, ...container }] = containers;
-  return new PlainResource(
-    scope,
-    id,
-    {
-      terraformResourceType: "kubernetes_job_v1",
-      terraformGeneratorMetadata: { providerName: "kubernetes" },
-      // A wait that is over is not repeated for a later version of the Job, or for what Autopilot writes there.
-      lifecycle: { ignoreChanges: ["spec"], replaceTriggeredBy: props.replaceTriggeredBy },
-      dependsOn: props.dependencies,
-      provider: props.provider,
-    },
-    {
-      metadata: { name: props.name, namespace: props.namespace, labels },
-      spec: {
-        activeDeadlineSeconds: props.deadlineMinutes * 60,
-        template: {
-          metadata: { labels },
-          spec: {
-            ...pod,
-            toleration: tolerations,
-            container: [{ ...container, volumeMount: volumeMounts }],
-            volume: volumes,
-          },
+  return new PlainResource(scope, id, "kubernetes_job_v1", {
+    metadata: { name: props.name, namespace: props.namespace, labels },
+    spec: {
+      activeDeadlineSeconds: props.deadlineMinutes * 60,
+      template: {
+        metadata: { labels },
+        spec: {
+          ...pod,
+          toleration: tolerations,
+          container: [{ ...container, volumeMount: volumeMounts }],
+          volume: volumes,
         },
       },
-      waitForCompletion: true,
-      timeouts: { create: `${props.deadlineMinutes + 1}m` },
     },
-  );
+    waitForCompletion: true,
+    timeouts: { create: `${props.deadlineMinutes + 1}m` },
+    // A wait that is over is not repeated for a later version of the Job, or for what Autopilot writes there.
+    lifecycle: { ignoreChanges: ["spec"], replaceTriggeredBy: props.replaceTriggeredBy },
+    dependsOn: props.dependencies,
+    provider: props.provider,
+  });
 }

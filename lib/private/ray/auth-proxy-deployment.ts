@@ -1,6 +1,3 @@
-import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
-import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
-import { ServiceV1 } from "@cdktf/provider-kubernetes/lib/service-v1";
 import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IRayCluster } from "../../contracts/ray-cluster";
@@ -73,8 +70,8 @@ export class ProxyDeployment extends Construct {
     const { cluster } = rayCluster;
     const roleName = `ray:${rayCluster.rayClusterName}:connect`;
     const role =
-      (this.node.tryFindChild("connect-role") as RoleV1 | undefined) ??
-      new RoleV1(this, "connect-role", {
+      (this.node.tryFindChild("connect-role") as PlainResource | undefined) ??
+      new PlainResource(this, "connect-role", "kubernetes_role_v1", {
         metadata: { name: roleName, namespace },
         rule: [
           { apiGroups: [""], resources: ["services"], resourceNames: [name], verbs: ["get"] },
@@ -87,9 +84,9 @@ export class ProxyDeployment extends Construct {
     bindSubject(this, "connect", { cluster, namespace, roleName, dependencies: [role] }, subject);
   }
 
-  private createServiceAccount(): ServiceAccountV1 {
+  private createServiceAccount(): PlainResource {
     const { namespace, name, rayCluster, namespaceDependencies } = this.props;
-    return new ServiceAccountV1(this, "service-account", {
+    return new PlainResource(this, "service-account", "kubernetes_service_account_v1", {
       metadata: { name, namespace, labels: this.labels },
       automountServiceAccountToken: false,
       dependsOn: namespaceDependencies,
@@ -97,31 +94,23 @@ export class ProxyDeployment extends Construct {
     });
   }
 
-  private createDeployment(account: ServiceAccountV1): void {
+  private createDeployment(account: PlainResource): void {
     const { namespace, name, replicas, rayCluster, podDependencies } = this.props;
     const pod = this.pod();
     const { container, toleration, nodeSelector } = pod;
     const description = { spec: { containers: container, tolerations: toleration, nodeSelector } };
     requireRoom(this, rayCluster.cluster, "tolerations", { template: description });
-    new PlainResource(
-      this,
-      "deployment",
-      {
-        terraformResourceType: "kubernetes_deployment_v1",
-        terraformGeneratorMetadata: { providerName: "kubernetes" },
-        dependsOn: [account, ...podDependencies],
-        provider: rayCluster.cluster.kubernetesProvider,
+    new PlainResource(this, "deployment", "kubernetes_deployment_v1", {
+      metadata: { name, namespace, labels: this.labels },
+      spec: {
+        replicas: `${replicas}`,
+        selector: { matchLabels: this.labels },
+        template: { metadata: { labels: this.labels }, spec: pod },
       },
-      {
-        metadata: { name, namespace, labels: this.labels },
-        spec: {
-          replicas: `${replicas}`,
-          selector: { matchLabels: this.labels },
-          template: { metadata: { labels: this.labels }, spec: pod },
-        },
-        timeouts: { create: ROLLOUT_TIMEOUT, update: ROLLOUT_TIMEOUT },
-      },
-    );
+      timeouts: { create: ROLLOUT_TIMEOUT, update: ROLLOUT_TIMEOUT },
+      dependsOn: [account, ...podDependencies],
+      provider: rayCluster.cluster.kubernetesProvider,
+    });
   }
 
   /** The pod, as the attributes of Terraform's resource. */
@@ -166,7 +155,7 @@ export class ProxyDeployment extends Construct {
 
   private createService(): void {
     const { namespace, name, rayCluster, namespaceDependencies } = this.props;
-    new ServiceV1(this, "service", {
+    new PlainResource(this, "service", "kubernetes_service_v1", {
       metadata: { name, namespace, labels: this.labels },
       spec: {
         selector: this.labels,
@@ -180,19 +169,11 @@ export class ProxyDeployment extends Construct {
   /** The nodes of a cluster are drained one after the other, and one of the pods always answers. */
   private createDisruptionBudget(): void {
     const { namespace, name, rayCluster, namespaceDependencies } = this.props;
-    new PlainResource(
-      this,
-      "disruption-budget",
-      {
-        terraformResourceType: "kubernetes_pod_disruption_budget_v1",
-        terraformGeneratorMetadata: { providerName: "kubernetes" },
-        dependsOn: namespaceDependencies,
-        provider: rayCluster.cluster.kubernetesProvider,
-      },
-      {
-        metadata: { name, namespace, labels: this.labels },
-        spec: { maxUnavailable: "1", selector: { matchLabels: this.labels } },
-      },
-    );
+    new PlainResource(this, "disruption-budget", "kubernetes_pod_disruption_budget_v1", {
+      metadata: { name, namespace, labels: this.labels },
+      spec: { maxUnavailable: "1", selector: { matchLabels: this.labels } },
+      dependsOn: namespaceDependencies,
+      provider: rayCluster.cluster.kubernetesProvider,
+    });
   }
 }

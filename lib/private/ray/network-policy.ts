@@ -26,23 +26,17 @@ export class RayNetworkPolicy extends PlainResource {
     id: string,
     private readonly props: RayNetworkPolicyProps,
   ) {
-    super(
-      scope,
-      id,
-      {
-        terraformResourceType: "kubernetes_network_policy_v1",
-        terraformGeneratorMetadata: { providerName: "kubernetes" },
-        dependsOn: props.dependencies,
-        provider: props.cluster.kubernetesProvider,
-      },
-      policyOf(props, props.peers),
-    );
+    super(scope, id, "kubernetes_network_policy_v1", {
+      ...policyOf(props, props.peers),
+      dependsOn: props.dependencies,
+      provider: props.cluster.kubernetesProvider,
+    });
     this.allowed = [...props.peers];
   }
 
   public allow(peer: RayNetworkPeer): void {
     this.allowed.push(peer);
-    this.attributes = policyOf(this.props, this.allowed);
+    this.put(policyOf(this.props, this.allowed));
   }
 }
 

@@ -1,7 +1,3 @@
-import { ConfigMapV1 } from "@cdktf/provider-kubernetes/lib/config-map-v1";
-import { RoleBindingV1 } from "@cdktf/provider-kubernetes/lib/role-binding-v1";
-import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
-import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { dependable, Fn, ITerraformDependable, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
@@ -10,7 +6,7 @@ import type { RayToleration } from "../../contracts/ray-groups";
 import { waitingJob } from "../kubernetes/waiting-job";
 import { hasToken, terraformJson } from "../terraform/json";
 import { shortHash } from "../terraform/names";
-import { PlainDataSource } from "../terraform/plain-elements";
+import { PlainDataSource, PlainResource } from "../terraform/plain-elements";
 
 /** Of which description of the Ray cluster a head is. */
 const DESCRIPTION_ANNOTATION = "cdktf-gke-ray/description";
@@ -89,7 +85,7 @@ export class RayReadiness extends Construct {
 
   private createResult(): TerraformResource {
     const { namespace, cluster, dependencies } = this.props;
-    return new ConfigMapV1(this, "result", {
+    return new PlainResource(this, "result", "kubernetes_config_map_v1", {
       metadata: { name: this.name, namespace },
       lifecycle: { ignoreChanges: ["data"] },
       dependsOn: dependencies,
@@ -100,13 +96,13 @@ export class RayReadiness extends Construct {
   private createRights(): TerraformResource[] {
     const { namespace, rayClusterName, cluster, dependencies } = this.props;
     const common = { dependsOn: dependencies, provider: cluster.kubernetesProvider };
-    const account = new ServiceAccountV1(this, "service-account", {
+    const account = new PlainResource(this, "service-account", "kubernetes_service_account_v1", {
       metadata: { name: this.name, namespace },
       ...common,
     });
     // With colons, which the name of a RayCluster cannot have: the operator makes a Role of that name.
     const roleName = `ray:${rayClusterName}:ready`;
-    const role = new RoleV1(this, "role", {
+    const role = new PlainResource(this, "role", "kubernetes_role_v1", {
       metadata: { name: roleName, namespace },
       rule: [
         { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
@@ -121,7 +117,7 @@ export class RayReadiness extends Construct {
       ],
       ...common,
     });
-    const binding = new RoleBindingV1(this, "role-binding", {
+    const binding = new PlainResource(this, "role-binding", "kubernetes_role_binding_v1", {
       metadata: { name: roleName, namespace },
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: roleName },
       subject: [{ kind: "ServiceAccount", name: this.name, namespace }],
@@ -155,24 +151,18 @@ export class RayReadiness extends Construct {
   /** Read after the Job, so that what was written down is an error of the apply. */
   private readResult(job: TerraformResource): PlainDataSource {
     const { namespace, rayClusterName, cluster } = this.props;
-    return new PlainDataSource(
-      this,
-      "outcome",
-      {
-        terraformResourceType: "kubernetes_config_map_v1",
-        terraformGeneratorMetadata: { providerName: "kubernetes" },
-        dependsOn: [job],
-        lifecycle: {
-          postcondition: [
-            {
-              condition: '${try(self.data["ready"], "") == "true"}',
-              errorMessage: `The Ray cluster ${namespace}/${rayClusterName} is not ready: \${try(self.data["message"], "nothing was written down")}. The next apply waits again.`,
-            },
-          ],
-        },
-        provider: cluster.kubernetesProvider,
+    return new PlainDataSource(this, "outcome", "kubernetes_config_map_v1", {
+      metadata: { name: this.name, namespace },
+      dependsOn: [job],
+      lifecycle: {
+        postcondition: [
+          {
+            condition: '${try(self.data["ready"], "") == "true"}',
+            errorMessage: `The Ray cluster ${namespace}/${rayClusterName} is not ready: \${try(self.data["message"], "nothing was written down")}. The next apply waits again.`,
+          },
+        ],
       },
-      { metadata: { name: this.name, namespace } },
-    );
+      provider: cluster.kubernetesProvider,
+    });
   }
 }

@@ -1,5 +1,3 @@
-import { ClusterRoleBindingV1 } from "@cdktf/provider-kubernetes/lib/cluster-role-binding-v1";
-import { RoleV1 } from "@cdktf/provider-kubernetes/lib/role-v1";
 import { ITerraformDependable, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
@@ -10,6 +8,7 @@ import { AUTH_DELEGATOR, bindSubject, requireRbacSubject } from "../kubernetes/r
 import { DNS_SUBDOMAIN, invalid, requireName } from "../validation";
 import { type KubeRayFeature, requireFeature } from "./kuberay-features";
 import { DEFAULT_RAY_VERSION, isAtLeast } from "./versions";
+import { PlainResource } from "../terraform/plain-elements";
 
 /**
  * @throws if the operator or Ray is too old for what is asked for, or the options contradict each other
@@ -62,7 +61,7 @@ export interface RayTokenAuthProps {
 export class RayTokenAuth extends Construct {
   /** What the pods wait for. */
   public readonly dependencies: ITerraformDependable[];
-  private readonly role: RoleV1;
+  private readonly role: PlainResource;
 
   constructor(
     scope: Construct,
@@ -73,14 +72,14 @@ export class RayTokenAuth extends Construct {
     const { cluster, namespace, rayClusterName, dependencies } = props;
     const provider = cluster.kubernetesProvider;
     const accounts = [...new Set(props.serviceAccountNames)];
-    const delegation = new ClusterRoleBindingV1(this, "auth-delegator", {
+    const delegation = new PlainResource(this, "auth-delegator", "kubernetes_cluster_role_binding_v1", {
       metadata: { name: `ray-token-auth:${namespace}:${rayClusterName}` },
       roleRef: AUTH_DELEGATOR,
       subject: accounts.map((name) => ({ kind: "ServiceAccount", name, namespace })),
       dependsOn: dependencies,
       provider,
     });
-    this.role = new RoleV1(this, "write-role", {
+    this.role = new PlainResource(this, "write-role", "kubernetes_role_v1", {
       metadata: { name: this.roleName, namespace },
       rule: [
         {

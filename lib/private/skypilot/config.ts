@@ -1,7 +1,7 @@
-import { SecretV1 } from "@cdktf/provider-kubernetes/lib/secret-v1";
 import { ITerraformDependable, TerraformOutput } from "cdktf";
 import { SkyPilotRemoteIdentity } from "../../contracts/skypilot-options";
 import type { SkyPilotAccounts } from "./accounts";
+import { PlainResource } from "../terraform/plain-elements";
 
 /** Name that SkyPilot gives the cluster in which it runs itself. */
 const IN_CLUSTER = "in-cluster";
@@ -48,7 +48,7 @@ export function kubeconfigOutput(
   dependencies: ITerraformDependable[],
 ): TerraformOutput {
   const { cluster, contextName, launcherNamespace, serviceAccountName } = sky;
-  const secret = new SecretV1(sky, "launcher-token", {
+  const secret = new PlainResource(sky, "launcher-token", "kubernetes_secret_v1", {
     metadata: {
       name: `${serviceAccountName}-token`,
       namespace: launcherNamespace,

@@ -1,20 +1,17 @@
-import { DataGoogleClientConfig } from "@cdktf/provider-google/lib/data-google-client-config";
 import { TerraformProvider, TerraformStack } from "cdktf";
 import { IConstruct } from "constructs";
+import { PlainDataSource } from "./plain-elements";
 
 /**
  * What a Google provider knows of itself: its project and its access token. One data source serves all constructs of a
  * stack that use the same provider.
  */
-export function googleClientConfig(
-  scope: IConstruct,
-  googleProvider?: TerraformProvider,
-): DataGoogleClientConfig {
+export function googleClientConfig(scope: IConstruct, googleProvider?: TerraformProvider): PlainDataSource {
   const stack = TerraformStack.of(scope);
   const alias = googleProvider?.alias;
   const id = alias === undefined ? "google-client" : `google-client-${alias}`;
-  const existing = stack.node.tryFindChild(id) as DataGoogleClientConfig | undefined;
-  return existing ?? new DataGoogleClientConfig(stack, id, { provider: googleProvider });
+  const existing = stack.node.tryFindChild(id) as PlainDataSource | undefined;
+  return existing ?? new PlainDataSource(stack, id, "google_client_config", { provider: googleProvider });
 }
 
 /** The project of a Google provider. A plan fails at once where the provider has none, and not an apply halfway. */
@@ -29,5 +26,5 @@ export function googleProject(scope: IConstruct, googleProvider?: TerraformProvi
       },
     ],
   };
-  return config.project;
+  return config.getStringAttribute("project");
 }

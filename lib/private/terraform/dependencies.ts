@@ -1,4 +1,11 @@
-import { dependable, ITerraformDependable, Lazy, TerraformElement, TerraformStack } from "cdktf";
+import {
+  dependable,
+  ITerraformDependable,
+  Lazy,
+  TerraformElement,
+  TerraformResource,
+  TerraformStack,
+} from "cdktf";
 import { IConstruct } from "constructs";
 
 /**
@@ -16,7 +23,15 @@ export function lateDependencies(scope: IConstruct, produce: () => ITerraformDep
         if (other === stack) here.push(dependency);
         else stack.addDependency(other);
       }
-      return here.length === 0 ? undefined : here.map(dependable);
+      return here.length === 0 ? undefined : here.map(address);
     },
   });
+}
+
+/** Of a resource at once: two tokens for each edge of the graph would take a tenth of the synth. */
+function address(dependency: ITerraformDependable): string {
+  const element = TerraformElement.isTerraformElement(dependency) ? dependency : undefined;
+  return TerraformResource.isTerraformResource(element)
+    ? `${element.terraformResourceType}.${element.friendlyUniqueId}`
+    : dependable(dependency);
 }

@@ -1,11 +1,18 @@
-import { Release } from "@cdktf/provider-helm/lib/release";
-import { AssetType, ITerraformDependable, Lazy, TerraformAsset, TerraformStack } from "cdktf";
+import {
+  AssetType,
+  ITerraformDependable,
+  Lazy,
+  TerraformAsset,
+  TerraformResource,
+  TerraformStack,
+} from "cdktf";
 import { Construct } from "constructs";
 import * as path from "node:path";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
 import type { ManifestPart } from "../../contracts/manifest";
 import { lateDependencies } from "./dependencies";
 import { hasToken, terraformJson } from "./json";
+import { PlainResource } from "./plain-elements";
 
 /** The version in the chart's own Chart.yaml. */
 const CHART_VERSION = "1.0.0";
@@ -24,8 +31,12 @@ export interface ManifestReleaseProps {
  * A Helm release of our one chart, which prints manifests. Custom resources go through it because Terraform's own
  * resource for them wants their types, and so the cluster, to exist before the plan.
  */
-export function manifestRelease(scope: Construct, id: string, props: ManifestReleaseProps): Release {
-  const release = new Release(scope, id, {
+export function manifestRelease(
+  scope: Construct,
+  id: string,
+  props: ManifestReleaseProps,
+): TerraformResource {
+  const release = new PlainResource(scope, id, "helm_release", {
     name: props.releaseName,
     namespace: props.namespace,
     chart: chartPath(scope),

@@ -1,4 +1,3 @@
-import { NamespaceV1, NamespaceV1Metadata } from "@cdktf/provider-kubernetes/lib/namespace-v1";
 import { ITerraformDependable, TerraformProvider, TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
 import { PodSecurityStandard } from "../../contracts/pod-security-standard";
@@ -6,6 +5,7 @@ import type { SkyPilotPodSecurity } from "../../contracts/skypilot-options";
 import { DNS_LABEL, invalid, requireName } from "../validation";
 import { lateDependencies } from "./dependencies";
 import { claimNamespace, namespaceKey, NamespacePurpose } from "./namespace-purposes";
+import { PlainAttributes, PlainResource } from "./plain-elements";
 
 const POD_SECURITY = "pod-security.kubernetes.io";
 
@@ -140,7 +140,7 @@ class SharedNamespace {
   private readonly awaited: Set<ITerraformDependable>;
   public readonly firstUser: string;
   private readonly labels: { [name: string]: string };
-  private readonly resource?: NamespaceV1;
+  private readonly resource?: PlainResource;
   private podSecurity?: PodSecurity & { readonly owner: string };
   /** Those who try something out do not want warnings about SkyPilot's pods, which have root. */
   private warns = true;
@@ -160,7 +160,7 @@ class SharedNamespace {
       return;
     }
     this.notePodSecurity(scope, request);
-    this.resource = new NamespaceV1(parent, id, {
+    this.resource = new PlainResource(parent, id, "kubernetes_namespace_v1", {
       metadata: this.metadata,
       // The namespace goes only when every pod in it has ended.
       timeouts: { delete: "15m" },
@@ -189,7 +189,7 @@ class SharedNamespace {
       }
       this.labels[name] = value;
     }
-    this.resource.putMetadata(this.metadata);
+    this.resource.put({ metadata: this.metadata });
   }
 
   /** The Pod Security Standard that it enforces, if it enforces one. */
@@ -205,7 +205,7 @@ class SharedNamespace {
   public addPodSecurity(scope: Construct, request: NamespaceRequest): void {
     if (this.resource === undefined) return;
     this.notePodSecurity(scope, request);
-    this.resource.putMetadata(this.metadata);
+    this.resource.put({ metadata: this.metadata });
   }
 
   private notePodSecurity(scope: Construct, { podSecurity, purpose }: NamespaceRequest): void {
@@ -233,7 +233,7 @@ class SharedNamespace {
     return { ...enforce, [`${POD_SECURITY}/warn`]: RESTRICTED, [`${POD_SECURITY}/audit`]: RESTRICTED };
   }
 
-  private get metadata(): NamespaceV1Metadata {
+  private get metadata(): PlainAttributes {
     const labels = { ...this.labels, ...this.podSecurityLabels };
     return { name: this.request.namespace, labels: Object.keys(labels).length > 0 ? labels : undefined };
   }

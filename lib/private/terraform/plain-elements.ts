@@ -1,29 +1,56 @@
-import { TerraformDataSource, TerraformResource, TerraformResourceConfig, Token } from "cdktf";
+import {
+  TerraformDataSource,
+  TerraformMetaArguments,
+  TerraformResource,
+  TerraformResourceConfig,
+  Token,
+} from "cdktf";
 import { Construct } from "constructs";
 
 /**
- * Attributes as a provider package's config types name them: an object is a block, unless it is one of `MAPS`. They are not
- * of those types, whose declarations are as slow to check as the classes are to load: the schema test holds them.
+ * Attributes and meta-arguments as a provider package's config types name them: an object is a block, unless it is a map. They
+ * are not of those types, whose declarations are as slow to check as the classes are to load: the schema test holds them.
  */
-export interface PlainAttributes {
-  readonly [name: string]: unknown;
+export interface PlainConfig extends Pick<TerraformMetaArguments, "dependsOn" | "lifecycle" | "provider"> {
+  readonly [attribute: string]: unknown;
 }
 
+/** Attributes alone. */
+export type PlainAttributes = Readonly<Record<string, unknown>>;
+
 /** Attributes that are maps: their keys are the user's words, and HCL writes them otherwise than blocks. */
-const MAPS = ["hard", "labels", "limits", "match_labels", "node_selector", "requests", "resource_labels"];
+const MAPS = [
+  "annotations",
+  "data",
+  "data_wo",
+  "hard",
+  "labels",
+  "limits",
+  "match_labels",
+  "node_selector",
+  "requests",
+  "resource_labels",
+];
 
 /** A capital letter, or several that are one word, such as the API in `downwardAPI`. */
 const WORD_STARTS = /[A-Z]+(?![a-z])|[A-Z]/g;
 
-/** A resource without its class from the provider package, for classes so large that loading one costs a tenth of a synth. */
+/**
+ * A resource without its class from the provider package. Together those classes would take a fifth of a synth, most of it to
+ * load what is never used.
+ */
 export class PlainResource extends TerraformResource {
-  constructor(
-    scope: Construct,
-    id: string,
-    config: TerraformResourceConfig,
-    protected attributes: PlainAttributes,
-  ) {
-    super(scope, id, config);
+  private attributes: PlainAttributes;
+
+  /** @param type for example `kubernetes_role_v1` */
+  constructor(scope: Construct, id: string, type: string, config: PlainConfig) {
+    super(scope, id, metaArguments(type, config));
+    this.attributes = attributesOf(config);
+  }
+
+  /** Sets some attributes anew. */
+  public put(attributes: PlainAttributes): void {
+    this.attributes = { ...this.attributes, ...attributes };
   }
 
   protected override synthesizeAttributes(): PlainAttributes {
@@ -39,13 +66,11 @@ export class PlainResource extends TerraformResource {
 /* jscpd:ignore-start */
 /** A data source without its class from the provider package; see `PlainResource`. */
 export class PlainDataSource extends TerraformDataSource {
-  constructor(
-    scope: Construct,
-    id: string,
-    config: TerraformResourceConfig,
-    private readonly attributes: PlainAttributes,
-  ) {
-    super(scope, id, config);
+  private readonly attributes: PlainAttributes;
+
+  constructor(scope: Construct, id: string, type: string, config: PlainConfig) {
+    super(scope, id, metaArguments(type, config));
+    this.attributes = attributesOf(config);
   }
 
   protected override synthesizeAttributes(): PlainAttributes {
@@ -58,13 +83,24 @@ export class PlainDataSource extends TerraformDataSource {
 }
 /* jscpd:ignore-end */
 
+/** A type begins with the name of its provider. */
+function metaArguments(type: string, config: PlainConfig): TerraformResourceConfig {
+  const { dependsOn, lifecycle, provider } = config;
+  const terraformGeneratorMetadata = { providerName: type.replace(/_.*$/, "") };
+  return { terraformResourceType: type, terraformGeneratorMetadata, dependsOn, lifecycle, provider };
+}
+
+function attributesOf(config: PlainConfig): PlainAttributes {
+  return { ...config, dependsOn: undefined, lifecycle: undefined, provider: undefined };
+}
+
 /** The same attributes under Terraform's own names. */
 function terraformAttributes(attributes: PlainAttributes): PlainAttributes {
   const given = Object.entries(attributes).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
     given.map(([name, value]) => {
       const terraformName = name.replace(WORD_STARTS, (start) => `_${start.toLowerCase()}`);
-      return [terraformName, MAPS.includes(terraformName) ? value : terraformValue(value)];
+      return [terraformName, isMap(terraformName, value) ? value : terraformValue(value)];
     }),
   );
 }
@@ -86,9 +122,15 @@ function hclAttribute(name: string, value: unknown): PlainAttributes {
   if (value === null || typeof value !== "object") {
     return { value, isBlock: false, type: "simple", storageClassType: typeof value };
   }
-  if (MAPS.includes(name)) return { value, isBlock: false, type: "map", storageClassType: "stringMap" };
+  if (isMap(name, value)) return { value, isBlock: false, type: "map", storageClassType: "stringMap" };
   const items = [value].flat() as PlainAttributes[];
   if (typeof items[0] !== "object")
     return { value, isBlock: false, type: "list", storageClassType: "stringList" };
   return { value: items.map(hclAttributes), isBlock: true, type: "list", storageClassType: "blockList" };
+}
+
+/** Also where the name is a block's elsewhere, as `selector`: no attribute has a dot or a slash in its name. */
+function isMap(name: string, value: unknown): boolean {
+  if (value === null || typeof value !== "object") return false;
+  return MAPS.includes(name) || Object.keys(value).some((key) => /[./]/.test(key));
 }
