@@ -4,6 +4,7 @@
  */
 import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { Release } from "@cdktf/provider-helm/lib/release";
+import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { App, TerraformOutput, TerraformStack } from "cdktf";
 import { RbacSubject } from "../lib/contracts/rbac-subject";
 import { GkeWorkloadIdentityCluster } from "../lib/gke-workload-identity-cluster";
@@ -22,7 +23,7 @@ const ray = RayCluster.fromRayClusterAttributes(stack, "ray", {
   cluster,
   namespace: "team-a",
   rayClusterName: "raycluster-helm",
-  headServiceAccountName: "team-a-ray",
+  headServiceAccountName: "raycluster-helm",
   kuberayVersion: "1.6.2",
   rayVersion: "2.60.0",
 });
@@ -31,6 +32,12 @@ const auth = new RayAuthProxy(stack, "auth", { rayCluster: ray });
 auth.grantSubmit(RbacSubject.user("ada@example.com"));
 auth.grantView(RbacSubject.serviceAccount("dashboards", "monitoring"));
 
+// An account of their own without a token in its pods, which the chart cannot say of the pods themselves: jobs run in them.
+const account = new ServiceAccountV1(stack, "account", {
+  metadata: { name: ray.headServiceAccountName, namespace: ray.namespace },
+  automountServiceAccountToken: false,
+  provider: cluster.kubernetesProvider,
+});
 const toEnv = (env: { [name: string]: string }) =>
   Object.entries(env).map(([name, value]) => ({ name, value }));
 new Release(stack, "ray-cluster", {
@@ -45,13 +52,13 @@ new Release(stack, "ray-cluster", {
       image: { tag: "2.60.0" },
       head: {
         rayVersion: "2.60.0",
-        serviceAccountName: "team-a-ray",
+        serviceAccountName: ray.headServiceAccountName,
         containerEnv: toEnv(ray.head.env),
       },
-      worker: { containerEnv: toEnv(ray.workers.env) },
+      worker: { serviceAccountName: ray.headServiceAccountName, containerEnv: toEnv(ray.workers.env) },
     }),
   ],
-  dependsOn: ray.head.dependencies,
+  dependsOn: [account, ...ray.head.dependencies],
   provider: cluster.helmProvider,
 });
 

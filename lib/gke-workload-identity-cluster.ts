@@ -26,7 +26,7 @@ import { isZone, requireNodeZones } from "./private/gke/locations";
 import { requireSharedNetwork } from "./private/gke/networks";
 import { requireNodePools } from "./private/gke/node-pool-rules";
 import { hasAccelerators, nodePoolAttributes, temporaryNodes } from "./private/gke/node-pools";
-import { claim, clusterKey, projectKey } from "./private/terraform/claims";
+import { addressKey, claim, projectKey } from "./private/terraform/claims";
 import { checkLate } from "./private/terraform/late-checks";
 import { fitName, fitText, LONGEST_DISPLAY_NAME } from "./private/terraform/names";
 import { PlainAttributes, PlainResource } from "./private/terraform/plain-elements";
@@ -95,7 +95,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     claim(this, {
       property: "clusterName",
       name: props.clusterName,
-      what: `cluster ${projectKey(props.project, props.googleProvider)} ${clusterKey(this)}`,
+      what: `cluster ${addressKey(this, props)}`,
       advice: "share that cluster",
     });
     if (props.enableApis) this.enableApis(props);

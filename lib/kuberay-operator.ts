@@ -94,6 +94,8 @@ class GkeAddonOperator extends KubeRayOperator {
     const namespace = props.gateNamespace ?? `ray-operator-addon-${this.node.addr.slice(-8)}`;
     const dependencies = useNamespace(this, {
       namespace,
+      purpose: NamespacePurpose.OPERATOR,
+      property: "gateNamespace",
       provider: props.cluster.kubernetesProvider,
       dependencies: props.cluster.kubernetesDependencies,
     });
@@ -169,7 +171,9 @@ class ExistingOperator extends KubeRayOperator {
   constructor(scope: Construct, id: string, props: ExistingKubeRayOperatorProps) {
     super(scope, id, props.cluster, props.kuberayVersion);
     requireName(this, "namespace", props.namespace, DNS_LABEL);
-    this.networkPeer = chartOperatorPeer(props.namespace);
+    const isAddon = props.namespace === undefined && props.cluster.rayOperatorAddon;
+    this.networkPeer = isAddon ? ADDON_OPERATOR_PEER : chartOperatorPeer(props.namespace);
+    if (isAddon) return;
     claimNamespace(this, {
       namespace: this.networkPeer.namespace!,
       purpose: NamespacePurpose.OPERATOR,

@@ -5,7 +5,7 @@ import { RayAuthProxyPlacement, RayAuthProxyProps, RayAuthResource } from "./con
 import type { IRayCluster } from "./contracts/ray-cluster";
 import { RbacSubject, RbacSubjectKind } from "./contracts/rbac-subject";
 import { AUTH_DELEGATOR, bindSubject, requireRbacSubject } from "./private/kubernetes/rbac";
-import { requireTolerations } from "./private/kubernetes/tolerations";
+import { proxyNamespace, requireProxyProps } from "./private/ray/auth-proxy-checks";
 import { CONFIG_FILE, DASHBOARD_PORT, ProxyContainerOptions } from "./private/ray/auth-proxy-container";
 import { ProxyDeployment } from "./private/ray/auth-proxy-deployment";
 import { addProxySidecar } from "./private/ray/auth-proxy-sidecar";
@@ -14,27 +14,17 @@ import {
   jobHeadersCommand,
   jobSubmitCommand,
   portForwardCommand,
+  proxyServiceName,
   serviceHost,
 } from "./private/ray/commands";
 import { AUTH_DISABLED, noteGuard } from "./private/ray/auth-mode";
 import { claim, clusterKey } from "./private/terraform/claims";
-import { fitName, shortHash } from "./private/terraform/names";
+import { shortHash } from "./private/terraform/names";
 import { NamespacePurpose } from "./private/terraform/namespace-purposes";
 import { useNamespace } from "./private/terraform/namespaces";
 import { PlainResource } from "./private/terraform/plain-elements";
-import {
-  DNS_SUBDOMAIN,
-  IMAGE,
-  invalid,
-  requireInteger,
-  requireName,
-  requirePositive,
-} from "./private/validation";
 
 export * from "./contracts/ray-auth-proxy";
-
-/** The longest name of a Service. */
-const LONGEST_NAME = 63;
 
 /** What a grant lets somebody do, as the verbs that the proxy makes of HTTP methods. */
 interface Tier {
@@ -45,9 +35,6 @@ interface Tier {
 const VIEW: Tier = { name: "view", verbs: ["get"] };
 const SUBMIT: Tier = { name: "submit", verbs: ["get", "create", "update"] };
 const ADMIN: Tier = { name: "admin", verbs: ["get", "create", "update", "delete"] };
-
-/** Properties that only pods of the proxy's own have. */
-const DEPLOYMENT_ONLY = ["namespace", "createNamespace", "replicas", "nodeSelector", "tolerations"] as const;
 
 /**
  * A proxy in front of Ray's dashboard and job API that asks Kubernetes who is calling and whether they may: 401 without a
@@ -90,14 +77,12 @@ export class RayAuthProxy extends Construct {
     this.placement = props.placement ?? RayAuthProxyPlacement.DEPLOYMENT;
     this.authorizeOn = props.authorizeOn ?? RayAuthResource.DASHBOARD;
     this.tls = props.tlsSecretName !== undefined;
-    this.requireProps(props);
+    requireProxyProps(this, props);
     const { cluster, namespace, rayClusterName, headServiceAccountName, head, workers } = this.rayCluster;
-    noteGuard(this.rayCluster);
     const isSidecar = this.placement === RayAuthProxyPlacement.HEAD_SIDECAR;
-    this.namespace = isSidecar ? this.rayCluster.namespace : this.ownNamespace(props);
-    this.serviceName = isSidecar
-      ? headServiceName(this.rayCluster)
-      : fitName(`${rayClusterName}-proxy`, LONGEST_NAME);
+    noteGuard(this.rayCluster, this.placement);
+    this.namespace = isSidecar ? this.rayCluster.namespace : proxyNamespace(props);
+    this.serviceName = isSidecar ? headServiceName(this.rayCluster) : proxyServiceName(this.rayCluster);
     this.namespaceDependencies = isSidecar
       ? this.rayCluster.namespaceDependencies
       : this.useOwnNamespace(props);
@@ -153,8 +138,8 @@ export class RayAuthProxy extends Construct {
 
   /** Command that sets `RAY_JOB_HEADERS` for a service account, with a token of one hour; for others as `googleJobHeadersCommand`. */
   public jobHeadersCommand(subject: RbacSubject): string {
-    if (subject.kind !== RbacSubjectKind.SERVICE_ACCOUNT) return this.googleJobHeadersCommand;
     requireRbacSubject(this, "subject", this.rayCluster.cluster, subject);
+    if (subject.kind !== RbacSubjectKind.SERVICE_ACCOUNT) return this.googleJobHeadersCommand;
     const { subjectName, namespace } = subject;
     return jobHeadersCommand(`kubectl create token ${subjectName} --namespace ${namespace} --duration=1h`);
   }
@@ -239,15 +224,12 @@ export class RayAuthProxy extends Construct {
     return submitter;
   }
 
-  private ownNamespace({ namespace }: RayAuthProxyProps): string {
-    return namespace ?? `${this.rayCluster.namespace}-auth`;
-  }
-
-  private useOwnNamespace({ createNamespace }: RayAuthProxyProps): ITerraformDependable[] {
+  private useOwnNamespace({ namespace, createNamespace }: RayAuthProxyProps): ITerraformDependable[] {
     const { cluster } = this.rayCluster;
     return useNamespace(this, {
       namespace: this.namespace,
-      createNamespace: createNamespace ?? true,
+      // The default is made also where it hangs on a reference.
+      createNamespace: createNamespace ?? (namespace === undefined ? true : undefined),
       podSecurity: { standard: PodSecurityStandard.RESTRICTED, property: "namespace" },
       purpose: NamespacePurpose.RAY_PROXY,
       provider: cluster.kubernetesProvider,
@@ -328,54 +310,5 @@ export class RayAuthProxy extends Construct {
     if (!Token.isUnresolved(this.configuration)) return shortHash(this.configuration);
     const { namespace, rayClusterName } = this.rayCluster;
     return Fn.substr(Fn.sha256(Fn.join("/", [this.authorizeOn, namespace, rayClusterName])), 0, 6);
-  }
-
-  private requireProps(props: RayAuthProxyProps): void {
-    const { rayCluster, submitterServiceAccountName: submitter } = props;
-    requireName(this, "submitterServiceAccountName", submitter, DNS_SUBDOMAIN);
-    requireName(this, "tlsSecretName", props.tlsSecretName, DNS_SUBDOMAIN);
-    requireName(this, "image", props.image, IMAGE);
-    requireInteger(this, "replicas", props.replicas, 1);
-    requirePositive(this, "cpu", props.cpu);
-    requirePositive(this, "memoryGiB", props.memoryGiB);
-    requireTolerations(this, "tolerations", props.tolerations);
-    this.requirePlacement(props);
-    if (rayCluster.authOptions !== undefined) {
-      throw invalid(
-        this,
-        "rayCluster",
-        `not have 'authOptions' (${rayCluster.node.path} has): the proxy takes the caller's token off, so Ray would refuse every call. Use either the proxy or Ray's own authentication`,
-      );
-    }
-    if (submitter !== undefined && submitter === rayCluster.headServiceAccountName) {
-      throw invalid(
-        this,
-        "submitterServiceAccountName",
-        "not be the head's own account, which jobs have already",
-        submitter,
-      );
-    }
-  }
-  private requirePlacement(props: RayAuthProxyProps): void {
-    if (this.placement === RayAuthProxyPlacement.HEAD_SIDECAR) {
-      const property = DEPLOYMENT_ONLY.find((name) => props[name] !== undefined);
-      if (property !== undefined) {
-        throw invalid(
-          this,
-          property,
-          "not be given with 'placement' HEAD_SIDECAR: the head pod has its own",
-          props[property],
-        );
-      }
-      return;
-    }
-    if (this.ownNamespace(props) === this.rayCluster.namespace) {
-      throw invalid(
-        this,
-        "namespace",
-        "not be the Ray cluster's namespace: whoever may run pods there could take the place of the proxy",
-        props.namespace,
-      );
-    }
   }
 }

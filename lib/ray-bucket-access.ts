@@ -77,7 +77,10 @@ export class RayBucketAccess extends Construct {
   private readonly givenBucketName: string;
   private readonly members = new Map<string, PlainResource>();
   private readonly openPrefixes = new Set<string>();
-  private readonly grantees = new Set<IWorkloadIdentity>();
+  private readonly grantees = new Map<
+    IWorkloadIdentity,
+    { role: BucketRole; options: BucketGrantOptions }[]
+  >();
 
   constructor(scope: Construct, id: string, props: RayBucketAccessProps) {
     super(scope, id);
@@ -108,7 +111,16 @@ export class RayBucketAccess extends Construct {
 
   /** Whether an identity has been granted anything on the bucket so far. */
   public isGrantedTo(identity: IWorkloadIdentity): boolean {
-    return this.grantees.has(identity);
+    return (this.grantees.get(identity) ?? []).length > 0;
+  }
+
+  /** Roles that an identity has been granted so far on the whole bucket, and not only on objects whose names begin with something. */
+  public rolesOnAllObjects(identity: IWorkloadIdentity): BucketRole[] {
+    const granted = this.grantees.get(identity) ?? [];
+    const onBucket = (role: BucketRole) => role.role === BucketRole.BUCKET_VIEWER.role;
+    return granted
+      .filter(({ role, options }) => options.objectPrefix === undefined || onBucket(role))
+      .map(({ role }) => role);
   }
 
   /**
@@ -143,7 +155,8 @@ export class RayBucketAccess extends Construct {
   public grant(identity: IWorkloadIdentity, roles: BucketRole[], options: BucketGrantOptions = {}): void {
     this.requirePrefix(options.objectPrefix);
     roles.forEach(({ role }, index) => requireName(this, `roles[${index}]`, role, ROLE));
-    if (roles.length > 0) this.grantees.add(identity);
+    const known = this.grantees.get(identity) ?? [];
+    this.grantees.set(identity, [...known, ...roles.map((role) => ({ role, options }))]);
     for (const role of roles) {
       // What the role allows on the bucket itself cannot hang on the name of an object.
       const prefix = role.role === BucketRole.BUCKET_VIEWER.role ? undefined : options.objectPrefix;

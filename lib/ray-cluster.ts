@@ -16,9 +16,9 @@ import { RayPods } from "./contracts/ray-pods";
 import type { RayReadinessOptions } from "./contracts/ray-readiness-options";
 import type { RbacSubject } from "./contracts/rbac-subject";
 import type { IWorkloadIdentity } from "./contracts/workload-identity";
-import { headNeeds, headTolerations, nodeNeeds } from "./private/gke/accelerators";
+import { noteIdentity } from "./private/gke/identities";
+import { headTolerations } from "./private/gke/accelerators";
 import { copyOf, override } from "./private/kubernetes/manifest";
-import { requirePodSecurity } from "./private/kubernetes/pod-security";
 import { waitingPod } from "./private/kubernetes/waiting-job";
 import { BucketMounts } from "./private/ray/bucket-mounts";
 import { autoscales, requireAutoscalerAccount, requireRayClusterProps } from "./private/ray/cluster-checks";
@@ -26,20 +26,19 @@ import { headHost, headServiceName, jobSubmitCommand, portForwardCommand } from 
 import { ImportedRayCluster } from "./private/ray/imported-cluster";
 import { rayClusterManifest } from "./private/ray/manifest";
 import { RayNetworkPolicy, requireNetworkPeer, requireNetworkPolicy } from "./private/ray/network-policy";
-import { requireRoom } from "./private/ray/node-fit";
 import { statesAuthMode, warnOfOpenApi } from "./private/ray/auth-mode";
 import { hasFeature, requireFeature } from "./private/ray/kuberay-features";
 import { refuseOperatorsRoleName } from "./private/ray/operator-role";
-import { autoscalerResources, requireOneAutoscaler } from "./private/ray/options";
-import { requireAgreement } from "./private/ray/pod-template";
+import { renderedChecks } from "./private/ray/rendered-checks";
 import { markHead, RayReadiness } from "./private/ray/readiness";
 import { RayTokenAuth } from "./private/ray/token-auth";
+import { keepWorkersApart } from "./private/ray/worker-names";
 import { DEFAULT_RAY_IMAGE, DEFAULT_RAY_VERSION, rayImage } from "./private/ray/versions";
 import { claim, clusterKey } from "./private/terraform/claims";
 import { checkLate } from "./private/terraform/late-checks";
 import { manifestRelease } from "./private/terraform/manifest-release";
 import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-purposes";
-import { enforcedStandard, refuseStandardOfExisting, useNamespace } from "./private/terraform/namespaces";
+import { refuseStandardOfExisting, useNamespace } from "./private/terraform/namespaces";
 import { PlainResource } from "./private/terraform/plain-elements";
 import { invalid } from "./private/validation";
 import { RayAutoscalerPolicy } from "./ray-autoscaler-policy";
@@ -98,6 +97,9 @@ export class RayCluster extends Construct implements IRayCluster {
     const identity = props.identity ?? this.createPlainAccount(props);
     const workerIdentity = props.workerIdentity ?? identity;
     this.identities = givenIdentities(props);
+    for (const [property, given] of Object.entries(this.identities)) {
+      noteIdentity("ray", { scope: this, property, identity: given });
+    }
     this.namespace = identity.namespace;
     claimNamespace(this, {
       namespace: this.namespace,
@@ -140,7 +142,11 @@ export class RayCluster extends Construct implements IRayCluster {
         ...this.workers.dependencies,
       ],
     });
-    this.checkPodsLate(props);
+    checkLate(this, () => [
+      () => this.bucketMounts.requireGrants(this.identities),
+      ...renderedChecks(this, props, this.render(props), this.workerServiceAccountName),
+    ]);
+    keepWorkersApart(this, props.workerGroups ?? []);
     const readiness = props.waitUntilReady && this.createReadiness(props.waitUntilReady, props.head);
     this.readyDependencies = readiness?.dependencies ?? [this.resource];
   }
@@ -248,38 +254,6 @@ export class RayCluster extends Construct implements IRayCluster {
     for (const [path, value] of this.overrides) override(manifest, path.split("."), value);
     if (props.waitUntilReady !== undefined && this.recreate(props)) markHead(manifest);
     return manifest;
-  }
-
-  /** What other constructs add is known late, and what overrides change. */
-  private checkPodsLate(props: RayClusterProps): void {
-    const { head, workerGroups = [] } = props;
-    const { autopilot } = this.cluster;
-    checkLate(this, () => {
-      const { spec } = this.render(props);
-      const standard = enforcedStandard(this, this.namespace, this.cluster.kubernetesProvider);
-      const autoscaler = autoscales(props) ? [autoscalerResources(props.autoscalerOptions)] : [];
-      return [
-        () => this.bucketMounts.requireGrants(this.identities),
-        () => requireOneAutoscaler(this, props.autoscalerOptions, { ...head.env, ...this.head.env }),
-        () => requireAgreement(this, "head", head, this.head, headNeeds(head, autopilot)),
-        ...workerGroups.map(
-          (group, index) => () =>
-            requireAgreement(
-              this,
-              `workerGroups[${index}]`,
-              group,
-              this.workers,
-              nodeNeeds(group, autopilot),
-            ),
-        ),
-        () => requirePodSecurity(this, this.namespace, standard, spec),
-        () => requireRoom(this, this.cluster, "head", spec.headGroupSpec, autoscaler),
-        ...(spec.workerGroupSpecs ?? []).map(
-          (group: ManifestPart, index: number) => () =>
-            requireRoom(this, this.cluster, `workerGroups[${index}]`, group),
-        ),
-      ];
-    });
   }
 
   /** The pods lose their rights only after they have ended. */

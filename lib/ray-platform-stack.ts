@@ -36,6 +36,7 @@ export class RayPlatformStack extends TerraformStack {
   constructor(scope: Construct, id: string, props: RayPlatformStackProps = {}) {
     super(scope, id);
     this.requirePoolProps(props);
+    this.requireProxy(props);
     this.cluster = new GkeWorkloadIdentityCluster(this, "cluster", {
       clusterName: props.clusterName ?? "cloud-bucket-cluster",
       location: props.location ?? (props.autopilot ? "us-west1" : "us-west1-b"),
@@ -94,6 +95,12 @@ export class RayPlatformStack extends TerraformStack {
       });
     }
     this.createOutputs();
+  }
+
+  private requireProxy(props: RayPlatformStackProps): void {
+    if (props.authProxy !== false || props.submitterServiceAccountName === undefined) return;
+    const rule = "not be given with 'authProxy' off: nobody asks then who submits";
+    throw invalid(this, "submitterServiceAccountName", rule, props.submitterServiceAccountName);
   }
 
   private requirePoolProps(props: RayPlatformStackProps): void {

@@ -2,7 +2,7 @@ import { Fn, TerraformElement, TerraformVariable, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { IRayCluster } from "./contracts/ray-cluster";
 import type { NetrcMachine, RuntimeEnvNetrcProps } from "./contracts/runtime-env-netrc";
-import { headServiceName } from "./private/ray/commands";
+import { headServiceName, proxyServiceName } from "./private/ray/commands";
 import { PlainResource } from "./private/terraform/plain-elements";
 import { DNS_SUBDOMAIN, HOST_NAME, invalid, requireInteger, requireName } from "./private/validation";
 
@@ -132,8 +132,8 @@ export class RuntimeEnvNetrc extends Construct {
       );
     }
     requireName(this, property, machine, HOST_NAME);
-    const head = headServiceName(this.rayCluster);
-    if (machine === "localhost" || machine === head || machine.startsWith(`${head}.`)) {
+    const own = [headServiceName(this.rayCluster), proxyServiceName(this.rayCluster)];
+    if (machine === "localhost" || own.some((host) => `${machine}.`.startsWith(`${host}.`))) {
       const requirement =
         "not be the Ray cluster itself: the entry would replace the token of who calls its job API";
       throw invalid(this, property, requirement, machine);

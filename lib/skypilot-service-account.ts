@@ -4,6 +4,7 @@ import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-ident
 import { RbacSubject } from "./contracts/rbac-subject";
 import { SkyPilotRemoteIdentity } from "./contracts/skypilot-options";
 import type { SkyPilotServiceAccountProps } from "./contracts/skypilot-service-account";
+import { noteIdentity } from "./private/gke/identities";
 import { clusterRoleRef, rbacSubjectOf, requireRbacSubject, roleRef } from "./private/kubernetes/rbac";
 import {
   podSecurityOf,
@@ -80,6 +81,13 @@ export class SkyPilotServiceAccount extends Construct {
     this.rules = skyPilotRules(features);
     requireSkyPilotProps(this, props);
     registerAccounts(this);
+    if (props.workloadIdentity !== undefined) {
+      noteIdentity("skyPilot", {
+        scope: this,
+        property: "workloadIdentity",
+        identity: props.workloadIdentity,
+      });
+    }
 
     const launcher = this.createLauncher(props);
     this.bindCluster();

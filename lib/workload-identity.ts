@@ -2,6 +2,8 @@ import { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "./contracts/gke-workload-identity-cluster";
 import type { IWorkloadIdentity, WorkloadIdentityProps } from "./contracts/workload-identity";
+import { noteEmail } from "./private/gke/identities";
+import { requireOwnAccountName } from "./private/kubernetes/rbac";
 import { claim, clusterKey, projectKey } from "./private/terraform/claims";
 import { fitText, LONGEST_DISPLAY_NAME } from "./private/terraform/names";
 import { refuseStandardOfExisting, useNamespace } from "./private/terraform/namespaces";
@@ -34,6 +36,9 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
   constructor(scope: Construct, id: string, props: WorkloadIdentityProps) {
     super(scope, id);
     requireName(this, "serviceAccountName", props.serviceAccountName, DNS_SUBDOMAIN);
+    if (props.createServiceAccount ?? true) {
+      requireOwnAccountName(this, "serviceAccountName", props.serviceAccountName);
+    }
     requireName(this, "googleServiceAccountId", props.googleServiceAccountId, SERVICE_ACCOUNT_ID);
     requireName(this, "googleServiceAccountEmail", props.googleServiceAccountEmail, SERVICE_ACCOUNT_EMAIL);
     requireName(this, "projectNumber", props.projectNumber, PROJECT_NUMBER);
@@ -47,6 +52,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
 
     if (props.googleServiceAccountId !== undefined) {
       const account = this.createGoogleServiceAccount(props.googleServiceAccountId);
+      noteEmail(this, props.googleServiceAccountId, this.cluster.project);
       this.googleServiceAccountEmail = account.getStringAttribute("email");
       this.member = account.getStringAttribute("member");
       this.bindGoogleServiceAccount(account.getStringAttribute("name"));
@@ -131,6 +137,14 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     const annotations = this.googleServiceAccountEmail
       ? { "iam.gke.io/gcp-service-account": this.googleServiceAccountEmail }
       : undefined;
+    if (annotations !== undefined) {
+      claim(this, {
+        property: "serviceAccountName",
+        name: this.serviceAccountName,
+        what: `Google identity of ${clusterKey(this.cluster)} ${this.namespace}/${this.serviceAccountName}`,
+        advice: "a Kubernetes service account has one Google identity; share it ('identity')",
+      });
+    }
     if (props.createServiceAccount ?? true) {
       claim(this, {
         property: "serviceAccountName",

@@ -1,15 +1,24 @@
 import { TerraformStack, TerraformVariable, Testing } from "cdktf";
 import {
   BucketMountOptions,
+  BucketRole,
   GkeWorkloadIdentityCluster,
   KubeRayOperator,
   RayBucketAccess,
+  RayBucketAccessProps,
   RayCluster,
   RayClusterProps,
   WorkloadIdentity,
 } from "../lib";
 import { Graph } from "./support/graph";
-import { bucketAccess, emptyStack, existingCluster, rayCluster, standardCluster } from "./support/stacks";
+import {
+  bucketAccess,
+  emptyStack,
+  existingCluster,
+  problemsOf,
+  rayCluster,
+  standardCluster,
+} from "./support/stacks";
 import { Template } from "./support/template";
 
 const group = { groupName: "cpu", cpu: 1, memoryGiB: 4, minReplicas: 1, maxReplicas: 1 };
@@ -287,5 +296,44 @@ describe("refuses", () => {
     expect(() => Testing.synth(stack, true)).toThrow(
       "[stack/ray] 'workerIdentity' must be granted access to the bucket at /data: stack/bucket grants stack/workers nothing",
     );
+  });
+
+  test.each<[string, Partial<RayBucketAccessProps>, string]>([
+    [
+      "writing where only reading is granted",
+      { readOnly: true },
+      "only reading (mount it with 'readOnly', or grantReadWrite)",
+    ],
+    [
+      "a grant of some objects, which does not list them",
+      { objectPrefix: "team-a/" },
+      "only objects whose names begin with something, and the driver lists all",
+    ],
+    [
+      "a grant of the bucket's settings alone",
+      { roles: [BucketRole.BUCKET_VIEWER] },
+      "only objects whose names begin with something, and the driver lists all",
+    ],
+  ])("%s", (_what, props, lack) => {
+    const problemsWith = (options: BucketMountOptions, grantMore = false) => {
+      const stack = emptyStack();
+      const cluster = existingCluster(stack);
+      const access = bucketAccess(stack, cluster, props);
+      const ray = new RayCluster(stack, "ray", {
+        operator: KubeRayOperator.existing(stack, "operator", { cluster }),
+        rayClusterName: "ray",
+        identity: access.identity,
+        head: { cpu: 2, memoryGiB: 8 },
+      });
+      ray.mountBucket(access, "/data", options);
+      if (grantMore) access.grantReadWrite(access.identity);
+      return problemsOf(stack);
+    };
+
+    expect(problemsWith({})).toEqual([
+      `[stack/ray] 'identity' must be granted access to the bucket at /data: stack/bucket grants stack/bucket/identity ${lack}`,
+    ]);
+    expect(problemsWith({ readOnly: true })).toHaveLength(props.readOnly ? 0 : 1);
+    expect(problemsWith({}, true)).toEqual([]);
   });
 });

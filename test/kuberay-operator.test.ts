@@ -1,5 +1,5 @@
 import type { TerraformStack } from "cdktf";
-import { GkeTaintEffect, KubeRayOperator } from "../lib";
+import { GkeTaintEffect, KubeRayOperator, RayAuthProxy, RayCluster } from "../lib";
 import { emptyStack, existingCluster, standardCluster } from "./support/stacks";
 import { Template } from "./support/template";
 
@@ -178,5 +178,28 @@ test.each(["latest", "v1.6.2", "1.6"])("the version %s is refused", (kuberayVers
     new Error(
       `'kuberayVersion' must be a KubeRay version such as "1.6.2", got "${kuberayVersion}" (at stack/operator)`,
     ),
+  );
+});
+
+test("an operator that exists is Google's add-on where the cluster has it, and is reached from there", () => {
+  const peerWith = (namespace?: string) => {
+    const stack = emptyStack();
+    const cluster = existingCluster(stack, { rayOperatorAddon: true });
+    return KubeRayOperator.existing(stack, "operator", { cluster, namespace }).networkPeer;
+  };
+
+  expect(peerWith()).toEqual({ namespace: "kube-system", podLabels: { "k8s-app": "konnectivity-agent" } });
+  expect(peerWith("kuberay")).toMatchObject({ namespace: "kuberay" });
+});
+
+test("the gate has no namespace of a proxy", () => {
+  const stack = emptyStack();
+  const cluster = standardCluster(stack);
+  const operator = KubeRayOperator.gkeAddon(stack, "operator", { cluster, gateNamespace: "ray-auth" });
+  const head = { cpu: 2, memoryGiB: 8 };
+  const ray = new RayCluster(stack, "ray", { operator, rayClusterName: "ray", namespace: "ray", head });
+
+  expect(() => new RayAuthProxy(stack, "auth", { rayCluster: ray })).toThrow(
+    `'namespace' must not use the namespace "ray-auth", which stack/operator has for the KubeRay operator: `,
   );
 });

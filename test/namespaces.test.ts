@@ -6,12 +6,13 @@ import {
   KubeRayOperator,
   RayAuthProxy,
   RayCluster,
+  RbacSubject,
   SkyPilotServiceAccount,
   SkyPilotServiceAccountProps,
   WorkloadIdentity,
 } from "../lib";
 import { synthesizeApp } from "./support/apps";
-import { emptyStack, existingCluster } from "./support/stacks";
+import { bucketAccess, emptyStack, existingCluster } from "./support/stacks";
 import { Template } from "./support/template";
 
 type Make = (stack: TerraformStack, cluster: IGkeWorkloadIdentityCluster, namespace: string) => void;
@@ -133,11 +134,20 @@ describe("a namespace has one purpose", () => {
     );
   });
 
+  test("also where two constructs stand for one cluster", () => {
+    for (const [first, second] of PAIRS) {
+      const stack = emptyStack();
+      USES[first].make(stack, existingCluster(stack, {}, "a"), "one-launcher");
+      const same = existingCluster(stack, {}, "b");
+      expect(() => USES[second].make(stack, same, "one-launcher")).toThrow(/must not use the namespace/);
+    }
+  });
+
   test("unless it is on another cluster", () => {
     for (const [first, second] of PAIRS) {
       const stack = emptyStack();
       USES[first].make(stack, existingCluster(stack, {}, "a"), "one-launcher");
-      const other = existingCluster(stack, {}, "b");
+      const other = existingCluster(stack, { clusterName: "other-cluster" }, "b");
       expect(() => USES[second].make(stack, other, "one-launcher")).not.toThrow();
     }
   });
@@ -283,4 +293,47 @@ test.each([
   expect(() => synthesizeApp("main.ts", environment)).toThrow(
     `'${property}' must not use the namespace "${namespace}", which ray-platform/${other} has for ${purpose}: whoever may start pods in a namespace can use every service account in it (at ray-platform/sky)`,
   );
+});
+
+test.each([true, false])(
+  "a namespace that is created for others is waited for by what an imported Ray cluster needs: before %p",
+  (before) => {
+    const stack = emptyStack();
+    const cluster = existingCluster(stack);
+    const create = () => bucketAccess(stack, cluster, { namespace: "team" });
+    if (before) create();
+    const ray = RayCluster.fromRayClusterAttributes(stack, "ray", {
+      cluster,
+      namespace: "team",
+      rayClusterName: "theirs",
+      headServiceAccountName: "theirs",
+    });
+    new RayAuthProxy(stack, "auth", { rayCluster: ray }).grantView(RbacSubject.user("ada@example.com"));
+    if (!before) create();
+
+    const inTeam = ["kubernetes_network_policy_v1", "kubernetes_role_v1"].map((type) =>
+      Template.of(stack)
+        .resources(type)
+        .find(({ metadata }) => metadata.namespace === "team"),
+    );
+    for (const { depends_on: dependsOn } of inTeam) {
+      expect(dependsOn).toEqual([
+        expect.stringMatching(/^kubernetes_namespace_v1\.namespaces_cluster-team_/),
+      ]);
+    }
+  },
+);
+
+test("where nobody creates it, an imported Ray cluster's namespace is not waited for", () => {
+  const stack = emptyStack();
+  const cluster = existingCluster(stack);
+  const ray = RayCluster.fromRayClusterAttributes(stack, "ray", {
+    cluster,
+    namespace: "team",
+    rayClusterName: "theirs",
+    headServiceAccountName: "theirs",
+  });
+  ray.allowFrom({ namespace: "ci" });
+
+  expect(Template.of(stack).resource("kubernetes_network_policy_v1").depends_on ?? []).toEqual([]);
 });

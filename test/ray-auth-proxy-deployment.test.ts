@@ -1,3 +1,4 @@
+import { TerraformVariable } from "cdktf";
 import {
   GkeTaintEffect,
   GkeWorkloadIdentityCluster,
@@ -401,7 +402,7 @@ describe("refuses", () => {
     const namespace = "n".repeat(60);
 
     expect(() => authProxy({}, { namespace })).toThrow(
-      `'namespace' must be a DNS label: 1 to 63 lower-case letters, digits or hyphens, starting and ending with a letter or digit, got "${namespace}-auth" (at stack/auth)`,
+      `'namespace' must be given where "${namespace}-auth" has more than 63 characters (at stack/auth)`,
     );
   });
 
@@ -410,9 +411,42 @@ describe("refuses", () => {
     ["replicas", 1.5, "be a whole number of at least 1"],
     ["cpu", 0, "be more than 0"],
     ["memoryGiB", -1, "be more than 0"],
+    ["cpu", NaN, "be more than 0"],
+    ["cpu", Infinity, "be at least 0.001 and finite"],
+    ["memoryGiB", 0.0001, "be at least 0.001 and finite"],
   ])("%s of %d", (property, value, requirement) => {
     expect(() => authProxy({ [property]: value })).toThrow(
       `'${property}' must ${requirement}, got ${value} (at stack/auth)`,
+    );
+  });
+
+  test.each<[string, unknown, string, string?, unknown?]>([
+    ["placement", "SIDECAR", "be DEPLOYMENT, HEAD_SIDECAR"],
+    ["placement", "", "be DEPLOYMENT, HEAD_SIDECAR"],
+    ["authorizeOn", "pods/exec", "be rayclusters/dashboard, rayclusters"],
+    ["image", "http://x/y:1", 'be the name of an image, such as "quay.io/example/tool:1.2.3"'],
+    ["image", "a::::b", 'be the name of an image, such as "quay.io/example/tool:1.2.3"'],
+    ["submitterServiceAccountName", "default", "not be one that every namespace has already"],
+    ["namespace", "kube-system", "be a namespace of its own: others have pods in this one"],
+    ["namespace", "default", "be a namespace of its own: others have pods in this one"],
+    [
+      "nodeSelector",
+      { "a b": "c" },
+      'have keys of Kubernetes labels, such as "team" or "example.com/team"',
+      "nodeSelector",
+      "a b",
+    ],
+    ["nodeSelector", { team: undefined }, "have a value", "nodeSelector.team", null],
+    [
+      "tolerations",
+      [{ key: "team", value: "x y" }],
+      "be at most 63 letters, digits, -, _ and ., starting and ending with a letter or digit",
+      "tolerations[0].value",
+      "x y",
+    ],
+  ])("%s of %j", (property, value, requirement, path = property, got = value) => {
+    expect(() => authProxy({ [property]: value })).toThrow(
+      new Error(`'${path}' must ${requirement}, got ${JSON.stringify(got)} (at stack/auth)`),
     );
   });
 
@@ -431,7 +465,7 @@ describe("refuses", () => {
     });
 
     expect(() => new RayAuthProxy(stack, "auth", { rayCluster: ray })).toThrow(
-      `'tolerations' must fit on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), has the taint team=a:NoSchedule, which is not tolerated; nodes from elsewhere are stated by 'otherNodePools' of the cluster or a nodeSelector cloud.google.com/compute-class (at stack/auth/proxy)`,
+      `'placement' must find room for the proxy on a node pool of stack/cluster: the nearest, "ray" (e2-standard-8), has the taint team=a:NoSchedule, which is not tolerated; nodes from elsewhere are stated by 'otherNodePools' of the cluster or a nodeSelector cloud.google.com/compute-class (at stack/auth)`,
     );
     new RayAuthProxy(stack, "other", { rayCluster: ray, tolerations });
   });
@@ -457,4 +491,26 @@ test("tolerations of the proxy that Kubernetes does not know are refused", () =>
       `'tolerations[0].effect' must be NoSchedule, PreferNoSchedule, NoExecute, got "NO_SCHEDULE" (at stack/auth)`,
     ),
   );
+});
+
+test("a number of proxies that Terraform alone knows has a disruption budget", () => {
+  const { stack, ray } = rayCluster();
+  const replicas = new TerraformVariable(stack, "replicas", { type: "number" });
+  new RayAuthProxy(stack, "auth", { rayCluster: ray, replicas: replicas.numberValue });
+
+  expect(Template.of(stack).resources("kubernetes_pod_disruption_budget_v1")).toHaveLength(1);
+});
+
+test("a namespace that is a reference exists already, unless told otherwise", () => {
+  const createdWith = (createNamespace?: boolean) => {
+    const { stack, ray } = rayCluster();
+    const namespace = new TerraformVariable(stack, "namespace", { type: "string" }).stringValue;
+    new RayAuthProxy(stack, "auth", { rayCluster: ray, namespace, createNamespace });
+    return Template.of(stack)
+      .resources("kubernetes_namespace_v1")
+      .map(({ metadata }) => metadata.name);
+  };
+
+  expect(createdWith()).not.toContain("${var.namespace}");
+  expect(createdWith(true)).toContain("${var.namespace}");
 });

@@ -1,6 +1,6 @@
-import { KubeRayOperator, RayCluster } from "../lib";
+import { KubeRayOperator, RayCluster, RayNetworkPeer } from "../lib";
 import { openPorts } from "./support/network-policy";
-import { emptyStack, existingCluster } from "./support/stacks";
+import { emptyStack, existingCluster, rayCluster } from "./support/stacks";
 import { Template } from "./support/template";
 
 /** Every port there is: Ray chooses many of its own anew at each start. */
@@ -43,4 +43,42 @@ test("the policy is for the pods of this Ray cluster, head and workers, and clos
     pod_selector: { match_labels: { "ray.io/cluster": "raycluster-mini" } },
     policy_types: ["Ingress"],
   });
+});
+
+test.each<[string, RayNetworkPeer, string]>([
+  [
+    "no label at all",
+    { podLabels: {} },
+    "'peer.podLabels' must name at least one label: without any it would be every pod of the Ray cluster's namespace, got {}",
+  ],
+  [
+    "a label whose value is not set",
+    { podLabels: { team: undefined as unknown as string } },
+    "'peer.podLabels.team' must have a value, got null",
+  ],
+  [
+    "a label that is none",
+    { podLabels: { team: "a b" } },
+    `'peer.podLabels.team' must be at most 63 letters, digits, -, _ and ., starting and ending with a letter or digit, got "a b"`,
+  ],
+  [
+    "addresses that are none",
+    { cidrBlock: "999.1.1.1/99" },
+    `'peer.cidrBlock' must be an address range such as "203.0.113.0/24", got "999.1.1.1/99"`,
+  ],
+  [
+    "an address in a range",
+    { cidrBlock: "10.8.1.7/8" },
+    `'peer.cidrBlock' must be the range itself, "10.0.0.0/8", got "10.8.1.7/8"`,
+  ],
+])("a peer with %s is refused", (_what, peer, message) => {
+  const { ray: other } = rayCluster();
+
+  expect(() => other.allowFrom(peer)).toThrow(new Error(`${message} (at stack/ray)`));
+});
+
+test("every pod of another namespace may be a peer", () => {
+  const { ray: other } = rayCluster();
+
+  expect(() => other.allowFrom({ namespace: "ci", podLabels: {} })).not.toThrow();
 });

@@ -139,6 +139,11 @@ describe("refuses", () => {
       `'machines[0].machine' must be a host name in lower case, without scheme, port or path, such as "github.com", got "https://github.com" (at stack/netrc)`,
     ],
     [
+      "the proxy in front of the Ray cluster",
+      { machine: "raycluster-mini-proxy.ray-auth" },
+      `'machines[0].machine' must not be the Ray cluster itself: the entry would replace the token of who calls its job API, got "raycluster-mini-proxy.ray-auth" (at stack/netrc)`,
+    ],
+    [
       "the Ray cluster itself",
       { machine: "raycluster-mini-head-svc.ray.svc" },
       `'machines[0].machine' must not be the Ray cluster itself: the entry would replace the token of who calls its job API, got "raycluster-mini-head-svc.ray.svc" (at stack/netrc)`,

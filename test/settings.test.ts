@@ -91,6 +91,10 @@ test.each<[RayPlatformStackProps, string]>([
     { maxNodeCount: 3, autopilot: true },
     "'maxNodeCount' must not be given together with 'autopilot', got 3 (at stack)",
   ],
-])("the pool of the platform is told of once: %j", (props, message) => {
+  [
+    { authProxy: false, submitterServiceAccountName: "ci" },
+    `'submitterServiceAccountName' must not be given with 'authProxy' off: nobody asks then who submits, got "ci" (at stack)`,
+  ],
+])("settings of the platform that contradict each other are refused: %j", (props, message) => {
   expect(() => new RayPlatformStack(Testing.app(), "stack", props)).toThrow(new Error(message));
 });

@@ -172,6 +172,12 @@ describe("an account is refused", () => {
   });
 });
 
+test.each(["objectStoreMounts", "hostNetwork"] as const)("%s is refused on Autopilot", (feature) => {
+  expect(refusal({ features: { [feature]: true } }, { autopilot: true })).toBe(
+    `'features.${feature}' must be left out on Autopilot (stack/cluster), which does not admit its pods, got true`,
+  );
+});
+
 describe("what contradicts itself is refused:", () => {
   test.each<[string, Props, string]>([
     ...(["objectStoreMounts", "hostNetwork"] as const).map((feature): [string, Props, string] => [

@@ -20,6 +20,10 @@ export interface RayAuthOptions {
   /**
    * Let Ray ask Kubernetes instead: a caller's token is one of Kubernetes, and its owner needs the right `ray:write` on the
    * RayCluster, which `RayCluster.grantRayWrite` gives. Needs KubeRay 1.6 and Ray 2.55; not for RayJob and RayService.
+   *
+   * Every Ray container then mounts the token of its service account, by which it asks. Every job can take it, and act as that
+   * account: ask the API server whose tokens it finds, use the Ray cluster, and on the head, where the autoscaler runs, what
+   * `autoscalerPolicy` leaves to it. Without that policy it could start any pod in the namespace.
    * @default false
    */
   readonly enableK8sTokenAuth?: boolean;

@@ -59,13 +59,13 @@ export interface RayAuthProxyProps {
   readonly memoryGiB?: number;
   /**
    * Namespace of the proxy, with `DEPLOYMENT`. It should hold nothing else: whoever may run pods there with the proxy's labels
-   * reaches Ray past the proxy. Proxies of several Ray clusters may share it.
+   * reaches Ray past the proxy. Proxies of several Ray clusters may share it if those have different names.
    * @default - the Ray cluster's namespace with "-auth" at its end
    */
   readonly namespace?: string;
   /**
    * Create that namespace. It then enforces the Pod Security Standard `restricted`.
-   * @default true
+   * @default - true, but for a `namespace` that is a reference to another resource
    */
   readonly createNamespace?: boolean;
   /**

@@ -70,7 +70,7 @@ export interface RayClusterAttributes {
   readonly authOptions?: RayAuthOptions;
   /**
    * What objects in its namespace wait for, such as the namespace where the same stack makes it.
-   * @default - the cluster's nodes
+   * @default - the cluster's nodes, and the namespace where another construct of the stack has it created
    */
   readonly namespaceDependencies?: ITerraformDependable[];
   /**
@@ -86,7 +86,7 @@ export interface RayClusterAttributes {
   readonly operatorNetworkPeer?: RayNetworkPeer;
 }
 
-/** What a Ray cluster is told. */
+/** Properties of `RayCluster`. */
 export interface RayClusterProps {
   /** Who makes the pods, and so in which cluster. */
   readonly operator: IKubeRayOperator;

@@ -6,6 +6,9 @@ import type { ManifestPart } from "./manifest";
 /** What the operator and this library call their own containers. */
 const OWN_CONTAINERS = ["ray-head", "ray-worker", "autoscaler", "wait-gcs-ready"];
 
+/** Volumes of containers beside Ray, with a token of Kubernetes. */
+const OWN_VOLUMES = ["autoscaler-token"];
+
 /**
  * What features add to the head pod, or to every worker pod, of a Ray cluster. Everything is collected until synth, so the
  * order does not matter. For a Ray cluster that is deployed by other means it is plain data to put into its manifest.
@@ -124,17 +127,24 @@ export class RayPods {
    * @throws if there is another one of that name
    */
   public addVolume(volume: ManifestPart): void {
-    this.requireFree("volume", "name", volume, this.volumeList);
+    this.requireFree("volume", "name", volume, [
+      ...this.volumeList,
+      ...OWN_VOLUMES.map((name) => ({ name })),
+    ]);
     this.volumeList.push(volume);
   }
 
   /**
    * Mounts a volume into the Ray container.
    *
-   * @throws if something is mounted at that path already
+   * @throws if something is mounted at that path already, or the volume holds the autoscaler's token
    */
   public addVolumeMount(mount: ManifestPart): void {
     this.requireFree("volume mount", "mountPath", mount, this.volumeMountList);
+    if (OWN_VOLUMES.includes(mount.name)) {
+      const rule = "not be a volume that jobs must not read";
+      throw invalid(this.owner, `${this.group}.volume mount.name`, rule, mount.name);
+    }
     this.volumeMountList.push(mount);
   }
 

@@ -141,7 +141,8 @@ export const ENDPOINT: NamingRule = {
 
 /** https://github.com/distribution/reference/blob/v0.6.0/reference.go */
 export const IMAGE: NamingRule = {
-  pattern: /^[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?$/,
+  pattern:
+    /^([A-Za-z0-9.-]+(:\d+)?\/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(\/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
   maxLength: 400,
   description: 'the name of an image, such as "quay.io/example/tool:1.2.3"',
 };
@@ -162,13 +163,21 @@ export const KUBERAY_VERSION: NamingRule = {
 
 /** A property that cannot stand. */
 export class InvalidProperty extends Error {
+  /** Hidden from those who print errors, or send them to another process: it leads to the whole tree. */
+  readonly #scope: IConstruct;
+
   constructor(
-    /** The construct whose property it is. */
-    public readonly scope: IConstruct,
+    scope: IConstruct,
     /** A sentence about the property and its value, which does not say where the construct is. */
     public readonly problem: string,
   ) {
     super(`${problem} (at ${scope.node.path})`);
+    this.#scope = scope;
+  }
+
+  /** The construct whose property it is. */
+  public get scope(): IConstruct {
+    return this.#scope;
   }
 }
 
@@ -185,7 +194,9 @@ export function invalid(
   requirement: string,
   got?: unknown,
 ): InvalidProperty {
-  const value = got === undefined ? "" : `, got ${JSON.stringify(got)}`;
+  // JSON has no word for NaN and Infinity.
+  const text = typeof got === "number" ? `${got}` : JSON.stringify(got);
+  const value = got === undefined ? "" : `, got ${text}`;
   return new InvalidProperty(scope, `'${property}' must ${requirement}${value}`);
 }
 
@@ -206,10 +217,29 @@ export function requireName(
   }
 }
 
-/** Requires a number above zero. */
+/** Requires one of a few words, also of those who have no types. */
+export function requireOneOf(
+  scope: IConstruct,
+  property: string,
+  value: string | undefined,
+  all: readonly string[],
+): void {
+  if (isUnknown(value) || all.includes(value!)) return;
+  throw invalid(scope, property, `be ${all.join(", ")}`, value);
+}
+
+/** Below this a quantity of Kubernetes, in thousandths of CPUs or in mebibytes, would be 0. */
+const LEAST_AMOUNT = 0.001;
+
+/** Requires an amount of CPUs or GiB above zero. */
 export function requirePositive(scope: IConstruct, property: string, value: number | undefined): void {
-  if (isUnknown(value) || value! > 0) return;
-  throw invalid(scope, property, "be more than 0", value);
+  if (isUnknown(value) || (value! >= LEAST_AMOUNT && Number.isFinite(value))) return;
+  throw invalid(
+    scope,
+    property,
+    value! > 0 ? `be at least ${LEAST_AMOUNT} and finite` : "be more than 0",
+    value,
+  );
 }
 
 /** Requires a whole number between `minimum` and, when given, `maximum`. */

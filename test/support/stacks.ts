@@ -106,6 +106,18 @@ export function skyPilot(
   return { stack, sky };
 }
 
+/** What cdktf says of a stack that cannot stand: its path and the problem, one line each; nothing where it can. */
+export function problemsOf(stack: TerraformStack): string[] {
+  try {
+    Testing.synth(stack, true);
+  } catch (error) {
+    const [title, ...lines] = (error as Error).message.split("\n");
+    if (title !== "Validation failed with the following errors:") throw error;
+    return lines.filter((line) => line.startsWith("  ")).map((line) => line.trim());
+  }
+  return [];
+}
+
 /** The warnings of a stack as cdktf's manifest has them, each with the path of its construct. */
 export function warningsOf(stack: TerraformStack): [string, string][] {
   Testing.synth(stack, true);

@@ -8,7 +8,9 @@ import type {
   IGkeWorkloadIdentityCluster,
 } from "../../contracts/gke-workload-identity-cluster";
 import { warnUnlessKnown } from "../nearest";
+import { noteProvider } from "../terraform/claims";
 import { googleClientConfig, googleProject } from "../terraform/client-config";
+import { refuseDuplicates } from "../kubernetes/duplicates";
 import { uniqueName } from "../terraform/names";
 import { CLUSTER_NAME, invalid, LOCATION, PROJECT_ID, requireName, SECURITY_GROUP } from "../validation";
 import { isZone, regionIn, regionOf } from "./locations";
@@ -86,6 +88,9 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
     this.googleProvider = props.googleProvider;
     this.givenKubernetesProvider = props.kubernetesProvider;
     this.givenHelmProvider = props.helmProvider;
+    this.note(props.kubernetesProvider);
+    this.note(props.helmProvider);
+    refuseDuplicates(this);
   }
 
   /** Base64-encoded, as Google answers it; not there on the DNS endpoint, whose certificate is a public one. */
@@ -96,19 +101,25 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   }
 
   public get kubernetesProvider(): TerraformProvider {
-    this.givenKubernetesProvider ??= new KubernetesProvider(this, "kubernetes", {
-      alias: uniqueName(this),
-      ...this.connection(),
-      ignoreAnnotations: GKE_ANNOTATIONS,
-    });
+    if (this.givenKubernetesProvider === undefined) {
+      this.givenKubernetesProvider = new KubernetesProvider(this, "kubernetes", {
+        alias: uniqueName(this),
+        ...this.connection(),
+        ignoreAnnotations: GKE_ANNOTATIONS,
+      });
+      this.note(this.givenKubernetesProvider);
+    }
     return this.givenKubernetesProvider;
   }
 
   public get helmProvider(): TerraformProvider {
-    this.givenHelmProvider ??= new HelmProvider(this, "helm", {
-      alias: uniqueName(this),
-      kubernetes: this.connection(),
-    });
+    if (this.givenHelmProvider === undefined) {
+      this.givenHelmProvider = new HelmProvider(this, "helm", {
+        alias: uniqueName(this),
+        kubernetes: this.connection(),
+      });
+      this.note(this.givenHelmProvider);
+    }
     return this.givenHelmProvider;
   }
 
@@ -122,6 +133,12 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   }
 
   public abstract requireNetworkPolicyEngine(user: IConstruct): void;
+
+  private note(provider: TerraformProvider | undefined): void {
+    if (provider === undefined) return;
+    const { clusterName, location, givenProject, googleProvider } = this;
+    noteProvider(provider, this, { clusterName, location, project: givenProject, googleProvider });
+  }
 
   private connection(): Connection {
     return {

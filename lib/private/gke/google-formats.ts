@@ -1,5 +1,6 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
+import { requireLabelKey, requireLabelValue } from "../kubernetes/labels";
 import { CIDR_BLOCK, invalid, requireName } from "../validation";
 
 /** https://cloud.google.com/resource-manager/docs/labels-overview#requirements */
@@ -7,10 +8,6 @@ const LABEL_KEY = /^[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}$/u;
 const LABEL_VALUE = /^[\p{Ll}\p{Lo}\p{N}_-]{0,63}$/u;
 const MOST_LABELS = 64;
 
-/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
-const NODE_LABEL_KEY =
-  /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-const NODE_LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const KUBERNETES_LABEL = /(^|\.)(kubernetes|k8s)\.io\//;
 
 /** https://www.rfc-editor.org/rfc/rfc3339#section-5.6 */
@@ -43,10 +40,7 @@ export function requireResourceLabels(scope: IConstruct, property: string, label
 export function requireNodeLabels(scope: IConstruct, property: string, labels: Labels): void {
   for (const [key, value] of knownEntries(labels)) {
     requireNodeLabelKey(scope, property, key);
-    if (!Token.isUnresolved(value) && !NODE_LABEL_VALUE.test(value)) {
-      const rule = "be at most 63 letters, digits, -, _ and ., starting and ending with a letter or digit";
-      throw invalid(scope, `${property}.${key}`, rule, value);
-    }
+    requireLabelValue(scope, `${property}.${key}`, value);
   }
 }
 
@@ -56,14 +50,7 @@ export function requireNodeLabelKey(scope: IConstruct, property: string, key: st
   if (KUBERNETES_LABEL.test(key)) {
     throw invalid(scope, property, "not have keys under kubernetes.io or k8s.io, which GKE refuses", key);
   }
-  if (!NODE_LABEL_KEY.test(key)) {
-    throw invalid(
-      scope,
-      property,
-      'have keys of Kubernetes labels, such as "team" or "example.com/team"',
-      key,
-    );
-  }
+  requireLabelKey(scope, property, key);
 }
 
 /** @throws unless it is an IPv4 range whose address has no bits beyond its length */

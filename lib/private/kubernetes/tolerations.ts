@@ -1,7 +1,8 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
 import type { RayToleration } from "../../contracts/ray-groups";
-import { invalid } from "../validation";
+import { invalid, requireOneOf } from "../validation";
+import { requireLabelKey, requireLabelValue } from "./labels";
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#scheduling */
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
@@ -20,13 +21,10 @@ export function requireTolerations(
     if (operator === "Exists" && value) {
       throw invalid(scope, `${at}.value`, "not be given with operator Exists", value);
     }
-    if (key === undefined && operator !== "Exists" && !Token.isUnresolved(operator)) {
+    if (key) requireLabelKey(scope, `${at}.key`, key);
+    requireLabelValue(scope, `${at}.value`, value);
+    if (!key && operator !== "Exists" && !Token.isUnresolved(operator)) {
       throw invalid(scope, `${at}.key`, "be given unless operator is Exists, which tolerates every taint");
     }
   });
-}
-
-function requireOneOf(scope: IConstruct, property: string, value: string | undefined, all: string[]): void {
-  if (value === undefined || Token.isUnresolved(value) || all.includes(value)) return;
-  throw invalid(scope, property, `be ${all.join(", ")}`, value);
 }

@@ -1,5 +1,6 @@
-import { Annotations } from "cdktf";
+import { Annotations, Token } from "cdktf";
 import type { IConstruct } from "constructs";
+import { RayAuthProxyPlacement } from "../../contracts/ray-auth-proxy";
 import type { RayAuthOptions } from "../../contracts/ray-auth-options";
 import type { IRayCluster, RayClusterProps } from "../../contracts/ray-cluster";
 import type { RayGroup } from "../../contracts/ray-groups";
@@ -45,12 +46,36 @@ export function statesAuthMode({ authOptions, head }: RayClusterProps): boolean 
   return authOptions !== undefined || head.env?.[AUTH_MODE] !== undefined;
 }
 
-/** The Ray clusters whose callers a proxy asks who they are. */
-const guarded = new WeakSet<IRayCluster>();
+/** The Ray clusters whose callers a proxy asks who they are, and where it runs. */
+const guarded = new WeakMap<IRayCluster, RayAuthProxyPlacement>();
 
 /** Notes that a proxy stands in front of a Ray cluster. */
-export function noteGuard(ray: IRayCluster): void {
-  guarded.add(ray);
+export function noteGuard(ray: IRayCluster, placement: RayAuthProxyPlacement): void {
+  guarded.set(ray, placement);
+}
+
+/** What `ray start` must say, or leave out, for a proxy in another pod to reach the dashboard. */
+const REACHABLE: { [parameter: string]: string } = {
+  "dashboard-host": "0.0.0.0",
+  "dashboard-port": "8265",
+  "include-dashboard": "true",
+};
+
+/**
+ * @param startParams of the head, as rendered
+ * @throws if a proxy in pods of its own could not reach the dashboard
+ */
+export function requireReachableDashboard(
+  ray: IRayCluster,
+  startParams: { readonly [name: string]: string } = {},
+): void {
+  if (guarded.get(ray) !== RayAuthProxyPlacement.DEPLOYMENT) return;
+  for (const [name, expected] of Object.entries(REACHABLE)) {
+    const given = startParams[name] ?? expected;
+    if (given.toLowerCase() === expected || Token.isUnresolved(given)) continue;
+    const rule = `be left out, or ${expected}, for the RayAuthProxy to reach the dashboard`;
+    throw invalid(ray, `head.rayStartParams.${name}`, rule, given);
+  }
 }
 
 /**

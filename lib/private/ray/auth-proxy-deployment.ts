@@ -58,7 +58,7 @@ export class ProxyDeployment extends Construct {
     const account = this.createServiceAccount();
     this.createDeployment(account);
     this.createService();
-    if (props.replicas > 1) this.createDisruptionBudget();
+    if (props.replicas !== 1) this.createDisruptionBudget();
     if (props.rayCluster.networkPolicy) {
       props.rayCluster.allowFrom({ namespace: props.namespace, podLabels: this.labels });
     }
@@ -99,7 +99,15 @@ export class ProxyDeployment extends Construct {
     const pod = this.pod();
     const { container, toleration, nodeSelector } = pod;
     const description = { spec: { containers: container, tolerations: toleration, nodeSelector } };
-    requireRoom(this, rayCluster.cluster, "tolerations", { template: description });
+    const owner = this.node.scope!;
+    requireRoom(
+      owner,
+      rayCluster.cluster,
+      "placement",
+      { template: description },
+      [],
+      "find room for the proxy on",
+    );
     new PlainResource(this, "deployment", "kubernetes_deployment_v1", {
       metadata: { name, namespace, labels: this.labels },
       spec: {

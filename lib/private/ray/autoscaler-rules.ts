@@ -23,7 +23,7 @@ const SCALED = ["replicas", "scaleStrategy"];
 const RESIZE_ANNOTATION = "ray.io/ippr-status";
 
 /** KubeRay cuts what comes before `-worker-` in the name of a pod to this many characters. */
-const LONGEST_POD_PREFIX = 50;
+export const LONGEST_POD_PREFIX = 50;
 
 /**
  * Two admission policies with their bindings: they hold the service account of a head to what Ray's autoscaler needs. Both look

@@ -1,5 +1,6 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
+import { BucketRole } from "../../contracts/bucket-role";
 import type { BucketMountOptions } from "../../contracts/bucket-mount-options";
 import type { ManifestPart } from "../../contracts/manifest";
 import type { RayPods } from "../../contracts/ray-pods";
@@ -75,11 +76,28 @@ export function requireMountOptions(scope: IConstruct, options: BucketMountOptio
 interface MountableBucket extends IConstruct {
   csiVolume(volumeName: string, options: BucketMountOptions): ManifestPart;
   isGrantedTo(identity: IWorkloadIdentity): boolean;
+  rolesOnAllObjects(identity: IWorkloadIdentity): BucketRole[];
 }
+
+/** A bucket in a folder of the pods. */
+interface Mount {
+  readonly access: MountableBucket;
+  readonly mountPath: string;
+  readonly readOnly: boolean;
+}
+
+/** Roles that say nothing of objects, and roles that let nobody write them. Of others it is not known here. */
+const OF_THE_BUCKET = [BucketRole.BUCKET_VIEWER.role];
+const TO_READ = [
+  ...OF_THE_BUCKET,
+  BucketRole.OBJECT_VIEWER.role,
+  "roles/storage.legacyBucketReader",
+  "roles/storage.legacyObjectReader",
+];
 
 /** The buckets that the pods of one Ray cluster mount. */
 export class BucketMounts {
-  private readonly mounted: { access: MountableBucket; mountPath: string }[] = [];
+  private readonly mounted: Mount[] = [];
   private cacheGiB = 0;
 
   constructor(private readonly scope: IConstruct) {}
@@ -98,7 +116,7 @@ export class BucketMounts {
       pods.addVolumeMount({ name, mountPath, ...(options.readOnly ? { readOnly: true } : {}) });
       pods.addAnnotation(MOUNTED_ANNOTATION, "true");
     }
-    this.mounted.push({ access, mountPath });
+    this.mounted.push({ access, mountPath, readOnly: options.readOnly ?? false });
     this.cacheGiB += options.fileCacheGiB ?? 0;
   }
 
@@ -110,18 +128,16 @@ export class BucketMounts {
 
   /**
    * @param identities whose pods mount the buckets, by property
-   * @throws if one of them was granted nothing on a bucket: its pods would never start
+   * @throws if one of them was granted too little on a bucket: its pods would never start, or fail to write
    */
   public requireGrants(identities: { [property: string]: IWorkloadIdentity }): void {
-    for (const { access, mountPath } of this.mounted) {
+    for (const mount of this.mounted) {
       for (const [property, identity] of Object.entries(identities)) {
-        if (!access.isGrantedTo(identity)) {
-          throw invalid(
-            this.scope,
-            property,
-            `be granted access to the bucket at ${mountPath}: ${access.node.path} grants ${identity.node.path} nothing`,
-          );
-        }
+        const lack = lackOf(mount, identity);
+        if (lack === undefined) continue;
+        const { access, mountPath } = mount;
+        const grants = `${access.node.path} grants ${identity.node.path} ${lack}`;
+        throw invalid(this.scope, property, `be granted access to the bucket at ${mountPath}: ${grants}`);
       }
     }
   }
@@ -147,6 +163,19 @@ export class BucketMounts {
       );
     }
   }
+}
+
+/** What is missing for a mount, as the end of the sentence "... grants ...". */
+function lackOf({ access, readOnly }: Mount, identity: IWorkloadIdentity): string | undefined {
+  if (!access.isGrantedTo(identity)) return "nothing";
+  const roles = access.rolesOnAllObjects(identity).map(({ role }) => role);
+  if (roles.every((role) => OF_THE_BUCKET.includes(role))) {
+    return "only objects whose names begin with something, and the driver lists all";
+  }
+  if (!readOnly && roles.every((role) => TO_READ.includes(role))) {
+    return "only reading (mount it with 'readOnly', or grantReadWrite)";
+  }
+  return undefined;
 }
 
 /** Whether a path is a folder itself or something in it. */

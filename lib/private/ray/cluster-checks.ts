@@ -1,8 +1,12 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
-import type { RayClusterProps } from "../../contracts/ray-cluster";
+import { RayAuthMode } from "../../contracts/ray-auth-options";
+import { type RayClusterProps, RayClusterUpgradeStrategy } from "../../contracts/ray-cluster";
 import type { RayGroup, RayTopologySpreadConstraint } from "../../contracts/ray-groups";
 import { requireAccelerators } from "../gke/accelerators";
+import { requireIdentity } from "../gke/identities";
+import { requireLabels } from "../kubernetes/labels";
+import { requireOwnAccountName } from "../kubernetes/rbac";
 import { requireTolerations } from "../kubernetes/tolerations";
 import {
   DNS_LABEL,
@@ -14,6 +18,7 @@ import {
   requireAtLeast,
   requireInteger,
   requireName,
+  requireOneOf,
   requirePositive,
 } from "../validation";
 import { requireAuthModeOnce } from "./auth-mode";
@@ -45,7 +50,11 @@ export function requireRayClusterProps(scope: IConstruct, props: RayClusterProps
   requireName(scope, "rayVersion", props.rayVersion, RAY_VERSION);
   requireName(scope, "image", props.image, IMAGE);
   requireName(scope, "namespace", props.namespace, DNS_LABEL);
-  requireName(scope, "serviceAccountName", props.serviceAccountName, DNS_SUBDOMAIN);
+  if (props.identity === undefined) {
+    requireOwnAccountName(scope, "serviceAccountName", props.serviceAccountName);
+  }
+  requireOneOf(scope, "upgradeStrategy", props.upgradeStrategy, Object.values(RayClusterUpgradeStrategy));
+  requireOneOf(scope, "authOptions.mode", props.authOptions?.mode, Object.values(RayAuthMode));
   requireGroup(scope, "head", props.head, props);
   requireWorkerGroups(scope, props);
   requireIdentities(scope, props);
@@ -88,6 +97,8 @@ function requireGroup(scope: IConstruct, path: string, group: RayGroup, props: R
   requireName(scope, `${path}.image`, group.image, IMAGE);
   requireName(scope, `${path}.priorityClassName`, group.priorityClassName, DNS_SUBDOMAIN);
   requireTolerations(scope, `${path}.tolerations`, group.tolerations);
+  requireLabels(scope, `${path}.nodeSelector`, group.nodeSelector);
+  requireLabels(scope, `${path}.labels`, group.labels);
   requireRayResources(scope, path, group);
   group.topologySpreadConstraints?.forEach((constraint, index) =>
     requireSpread(scope, `${path}.topologySpreadConstraints[${index}]`, constraint),
@@ -143,6 +154,8 @@ function requireWorkerGroups(scope: IConstruct, props: RayClusterProps): void {
 
 function requireIdentities(scope: IConstruct, props: RayClusterProps): void {
   const { identity, workerIdentity, operator } = props;
+  requireIdentity(scope, "identity", identity);
+  requireIdentity(scope, "workerIdentity", workerIdentity);
   if (identity !== undefined) {
     for (const property of ["serviceAccountName", "namespace"] as const) {
       if (props[property] !== undefined && props[property] !== identity[property]) {

@@ -1,3 +1,7 @@
+import { fitName } from "../terraform/names";
+
+const LONGEST_SERVICE_NAME = 63;
+
 /** What the commands need to know of a Ray cluster. */
 interface NamedRayCluster {
   readonly namespace: string;
@@ -7,6 +11,11 @@ interface NamedRayCluster {
 /** Service of the head, as the operator names it. */
 export function headServiceName({ rayClusterName }: NamedRayCluster): string {
   return `${rayClusterName}-head-svc`;
+}
+
+/** Service of the proxy in pods of its own. */
+export function proxyServiceName({ rayClusterName }: Pick<NamedRayCluster, "rayClusterName">): string {
+  return fitName(`${rayClusterName}-proxy`, LONGEST_SERVICE_NAME);
 }
 
 /** A Service, as every pod of the cluster finds it. */

@@ -5,6 +5,7 @@ import type { RayAuthOptions } from "../../contracts/ray-auth-options";
 import type { IRayCluster, RayClusterAttributes } from "../../contracts/ray-cluster";
 import type { RayNetworkPeer } from "../../contracts/ray-network-peer";
 import { RayPods } from "../../contracts/ray-pods";
+import { lateNamespace } from "../terraform/namespaces";
 import { claimNamespace, NamespacePurpose } from "../terraform/namespace-purposes";
 import {
   DNS_LABEL,
@@ -60,9 +61,12 @@ export class ImportedRayCluster extends Construct implements IRayCluster {
       (this.cluster.rayOperatorAddon ? ADDON_OPERATOR_PEER : chartOperatorPeer());
     requireNetworkPeer(this, "operatorNetworkPeer", this.operatorPeer);
     refuseOperatorsRoleName(this);
-    this.namespaceDependencies =
-      attributes.namespaceDependencies ?? attributes.cluster.kubernetesDependencies;
+    this.namespaceDependencies = attributes.namespaceDependencies ?? [
+      ...attributes.cluster.kubernetesDependencies,
+      lateNamespace(this, this.namespace, () => this.cluster.kubernetesProvider),
+    ];
   }
+
   public allowFrom(peer: RayNetworkPeer): void {
     requireNetworkPolicy(this);
     requireNetworkPeer(this, "peer", peer);

@@ -3,8 +3,10 @@ import { Construct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
 import type { IRayCluster } from "../../contracts/ray-cluster";
 import type { RayNetworkPeer } from "../../contracts/ray-network-peer";
+import { requireCidrBlock } from "../gke/google-formats";
+import { requireLabels } from "../kubernetes/labels";
 import { PlainAttributes, PlainResource } from "../terraform/plain-elements";
-import { CIDR_BLOCK, DNS_LABEL, invalid, requireInteger, requireName } from "../validation";
+import { DNS_LABEL, invalid, requireInteger, requireName } from "../validation";
 
 const DASHBOARD_PORT = 8265;
 
@@ -70,7 +72,16 @@ export function requireNetworkPolicy(rayCluster: IRayCluster): void {
 /** @throws if the peer names both pods and an address range, or neither a port nor a name that can be */
 export function requireNetworkPeer(scope: Construct, property: string, peer: RayNetworkPeer): void {
   requireName(scope, `${property}.namespace`, peer.namespace, DNS_LABEL);
-  requireName(scope, `${property}.cidrBlock`, peer.cidrBlock, CIDR_BLOCK);
+  if (peer.cidrBlock !== undefined) requireCidrBlock(scope, `${property}.cidrBlock`, peer.cidrBlock);
+  requireLabels(scope, `${property}.podLabels`, peer.podLabels);
+  if (
+    peer.podLabels !== undefined &&
+    Object.keys(peer.podLabels).length === 0 &&
+    peer.namespace === undefined
+  ) {
+    const rule = "name at least one label: without any it would be every pod of the Ray cluster's namespace";
+    throw invalid(scope, `${property}.podLabels`, rule, peer.podLabels);
+  }
   if (peer.cidrBlock !== undefined && (peer.namespace ?? peer.podLabels) !== undefined) {
     throw invalid(
       scope,

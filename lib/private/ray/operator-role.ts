@@ -1,18 +1,28 @@
-import { TerraformElement, TerraformResource, TerraformStack } from "cdktf";
 import type { IRayCluster } from "../../contracts/ray-cluster";
+import { KubernetesObject, kubernetesObjects } from "../kubernetes/objects";
+import { clusterKey } from "../terraform/claims";
+import { checkLate } from "../terraform/late-checks";
+import { resolvedText } from "../terraform/names";
 import { PerStack } from "../terraform/per-stack";
 import { invalid } from "../validation";
-
-const ROLES_AND_BINDINGS = /^kubernetes_role(_binding)?(_v1)?$/;
 
 /** KubeRay cuts longer names from the front. */
 const LONGEST_NAME = 50;
 
-/** The Ray clusters of each stack by the namespace and name of the operator's Role. */
-const operatorRoles = new PerStack((stack) => {
-  const roles = new Map<string, IRayCluster>();
-  stack.node.addValidation({ validate: () => takenNames(stack, roles) });
-  return roles;
+/** The Ray clusters of each stack. */
+const rayClusters = new PerStack((stack) => {
+  const known: IRayCluster[] = [];
+  checkLate(stack, () =>
+    kubernetesObjects(stack)
+      .filter(({ kind }) => /^role(_binding)?$/.test(kind))
+      .map((role) => () => {
+        const ray = known.find((candidate) => isOperatorsRole(role, candidate));
+        if (ray === undefined) return;
+        const requirement = `not be the name of the Ray cluster at ${ray.node.path}: KubeRay gives the autoscaler its rights by a Role and a RoleBinding of that name, and leaves alone what is there`;
+        throw invalid(role.resource, "metadata.name", requirement, role.name);
+      }),
+  );
+  return known;
 });
 
 /**
@@ -22,24 +32,16 @@ const operatorRoles = new PerStack((stack) => {
  * https://github.com/ray-project/kuberay/blob/v1.6.2/ray-operator/controllers/ray/raycluster_controller.go (reconcileAutoscalerRole)
  */
 export function refuseOperatorsRoleName(ray: IRayCluster): void {
-  operatorRoles.of(ray).set(key(ray.namespace, ray.rayClusterName.slice(-LONGEST_NAME)), ray);
+  rayClusters.of(ray).push(ray);
 }
 
-function takenNames(stack: TerraformStack, operatorRoles: Map<string, IRayCluster>): string[] {
-  return stack.node
-    .findAll()
-    .filter((construct) => TerraformElement.isTerraformElement(construct))
-    .filter((element) => TerraformResource.isTerraformResource(element))
-    .filter(({ terraformResourceType }) => ROLES_AND_BINDINGS.test(terraformResourceType))
-    .flatMap((role) => {
-      const metadata = (role as { metadataInput?: { name?: string; namespace?: string } }).metadataInput;
-      const ray = operatorRoles.get(key(metadata?.namespace ?? "default", metadata?.name ?? ""));
-      if (ray === undefined) return [];
-      const requirement = `not be the name of the Ray cluster at ${ray.node.path}: KubeRay gives the autoscaler its rights by a Role and a RoleBinding of that name, and leaves alone what is there`;
-      return [invalid(role, "metadata.name", requirement, metadata?.name).message];
-    });
-}
-
-function key(namespace: string, name: string): string {
-  return `${namespace}/${name}`;
+function isOperatorsRole(
+  { resource, cluster, namespace, name }: KubernetesObject,
+  ray: IRayCluster,
+): boolean {
+  return (
+    cluster === clusterKey(ray.cluster) &&
+    (namespace || "default") === resolvedText(resource, ray.namespace) &&
+    name === resolvedText(resource, ray.rayClusterName).slice(-LONGEST_NAME)
+  );
 }

@@ -1,7 +1,11 @@
 import { Token } from "cdktf";
 import { IConstruct } from "constructs";
 import type { ManifestPart } from "../../contracts/manifest";
-import { RayAutoscalerOptions, RayAutoscalerVersion } from "../../contracts/ray-autoscaler-options";
+import {
+  RayAutoscalerOptions,
+  RayAutoscalerVersion,
+  RayUpscalingMode,
+} from "../../contracts/ray-autoscaler-options";
 import type { RayClusterProps } from "../../contracts/ray-cluster";
 import type {
   RayGcsFaultToleranceOptions,
@@ -10,7 +14,14 @@ import type {
 import type { NodeResources } from "../gke/machine-types";
 import { cpuQuantity, memoryQuantity } from "../kubernetes/quantities";
 import { CONTAINER_SECURITY_CONTEXT } from "../kubernetes/security-context";
-import { DNS_SUBDOMAIN, invalid, requireInteger, requireName, requirePositive } from "../validation";
+import {
+  DNS_SUBDOMAIN,
+  invalid,
+  requireInteger,
+  requireName,
+  requireOneOf,
+  requirePositive,
+} from "../validation";
 import { requireFeature } from "./kuberay-features";
 import { DEFAULT_RAY_VERSION, isAtLeast } from "./versions";
 
@@ -96,6 +107,9 @@ export function requireAutoscalerOptions(
   if (!autoscaling) {
     throw invalid(scope, "autoscalerOptions", "not be given where no worker group can grow", options);
   }
+  requireOneOf(scope, "autoscalerOptions.version", options.version, Object.values(RayAutoscalerVersion));
+  const modes = Object.values(RayUpscalingMode);
+  requireOneOf(scope, "autoscalerOptions.upscalingMode", options.upscalingMode, modes);
   requireInteger(scope, "autoscalerOptions.idleTimeoutSeconds", options.idleTimeoutSeconds, 0);
   requirePositive(scope, "autoscalerOptions.cpu", options.cpu);
   requirePositive(scope, "autoscalerOptions.memoryGiB", options.memoryGiB);

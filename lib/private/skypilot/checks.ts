@@ -6,6 +6,7 @@ import {
 import type { SkyPilotServiceAccountProps } from "../../contracts/skypilot-service-account";
 import { PerStack } from "../terraform/per-stack";
 import { refuseStandardOfExisting } from "../terraform/namespaces";
+import { requireIdentity } from "../gke/identities";
 import { DNS_LABEL, DNS_SUBDOMAIN, invalid, QUANTITY, requireName } from "../validation";
 import type { SkyPilotAccounts } from "./accounts";
 import { SYSTEM_NAMESPACE } from "./system";
@@ -126,6 +127,7 @@ function requireAccounts(sky: SkyPilotAccounts, props: SkyPilotServiceAccountPro
 function requireWorkloadIdentity(sky: SkyPilotAccounts, props: SkyPilotServiceAccountProps): void {
   const { workloadIdentity } = props;
   if (workloadIdentity === undefined) return;
+  requireIdentity(sky, "workloadIdentity", workloadIdentity);
   if (props.workloadServiceAccountName !== undefined) {
     const requirement = "be left to 'workloadIdentity'";
     throw invalid(sky, "workloadServiceAccountName", requirement, props.workloadServiceAccountName);
@@ -149,6 +151,11 @@ function requireFeatures(sky: SkyPilotAccounts, props: SkyPilotServiceAccountPro
   if (features.controllers && props.remoteIdentity === SkyPilotRemoteIdentity.LOCAL_CREDENTIALS) {
     const requirement = "be left out with LOCAL_CREDENTIALS: the pods have the launcher's kubeconfig";
     throw invalid(sky, "features.controllers", requirement, true);
+  }
+  const privileged = PRIVILEGED_FEATURES.find((feature) => features[feature]);
+  if (privileged !== undefined && sky.cluster.autopilot) {
+    const requirement = `be left out on Autopilot (${sky.cluster.node.path}), which does not admit its pods`;
+    throw invalid(sky, `features.${privileged}`, requirement, true);
   }
   if (props.createSkyPilotSystem !== undefined && !features.objectStoreMounts) {
     const requirement = "be given only with the feature 'objectStoreMounts'";

@@ -29,11 +29,42 @@ export function claim(scope: IConstruct, { property, name, what, advice }: Claim
   claims.set(what, scope.node.path);
 }
 
+/** The key of each cluster's Kubernetes and Helm provider. */
+const providerKeys = new WeakMap<TerraformProvider, string>();
+
 /** Tells clusters apart, as far as they are known; two constructs may stand for the same one. */
-export function clusterKey({ clusterName, location, node }: IGkeWorkloadIdentityCluster): string {
+export function clusterKey(cluster: IGkeWorkloadIdentityCluster): string {
+  return providerKey(cluster.kubernetesProvider);
+}
+
+/** Tells by their providers what is on one cluster. */
+export function providerKey(provider: TerraformProvider): string {
+  return providerKeys.get(provider) ?? provider.node.path;
+}
+
+/** What tells a cluster from others. */
+interface ClusterAddress {
+  readonly clusterName: string;
+  readonly location: string;
+  readonly project?: string;
+  readonly googleProvider?: TerraformProvider;
+}
+
+/** Notes which cluster a Kubernetes or Helm provider is of. */
+export function noteProvider(
+  provider: TerraformProvider,
+  cluster: IConstruct,
+  address: ClusterAddress,
+): void {
+  providerKeys.set(provider, addressKey(cluster, address));
+}
+
+/** Tells clusters apart by their names; where one is known to Terraform alone, by the construct. */
+export function addressKey(cluster: IConstruct, address: ClusterAddress): string {
+  const { clusterName, location, project, googleProvider } = address;
   return [clusterName, location].some((part) => Token.isUnresolved(part))
-    ? node.path
-    : `${clusterName} ${location}`;
+    ? cluster.node.path
+    : `${projectKey(project, googleProvider)} ${clusterName} ${location}`;
 }
 
 /** Tells projects apart, as far as they are known. */

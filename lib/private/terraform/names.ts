@@ -1,4 +1,4 @@
-import { Fn, TerraformStack, Token } from "cdktf";
+import { DefaultTokenResolver, Fn, StringConcat, TerraformStack, Token, Tokenization } from "cdktf";
 import { IConstruct } from "constructs";
 import { createHash } from "node:crypto";
 
@@ -28,6 +28,14 @@ export function uniqueName(construct: IConstruct): string {
   if (/^[A-Za-z][A-Za-z0-9_-]*$/.test(path)) return path;
   const last = construct.node.id.replace(/[^A-Za-z0-9_-]/g, "-").replace(/^[^A-Za-z]+/, "");
   return `${last || "c"}-${shortHash(path)}`;
+}
+
+/** The text as Terraform will read it, to compare references: each asking for one gives another token. */
+export function resolvedText(scope: IConstruct, text: string): string {
+  if (!Token.isUnresolved(text)) return text;
+  const resolver = new DefaultTokenResolver(new StringConcat());
+  const resolved = Tokenization.resolve(text, { scope: TerraformStack.of(scope), resolver });
+  return typeof resolved === "string" ? resolved : text;
 }
 
 /** Cuts a text that only people read, which Google limits; one that Terraform knows later is cut by Terraform. */

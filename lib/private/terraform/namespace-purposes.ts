@@ -1,13 +1,8 @@
-import {
-  DefaultTokenResolver,
-  StringConcat,
-  TerraformProvider,
-  TerraformStack,
-  Token,
-  Tokenization,
-} from "cdktf";
+import { TerraformProvider, TerraformStack } from "cdktf";
 import { IConstruct } from "constructs";
 import { invalid } from "../validation";
+import { providerKey } from "./claims";
+import { resolvedText } from "./names";
 import { PerStack } from "./per-stack";
 
 /**
@@ -47,23 +42,15 @@ export function claimNamespace(scope: IConstruct, claim: NamespaceClaim): void {
   const other = known.find(
     (earlier) =>
       !goTogether(earlier.purpose, claim.purpose) &&
-      namespaceKey(stack, earlier.namespace) === namespaceKey(stack, claim.namespace) &&
-      earlier.provider() === claim.provider(),
+      resolvedText(stack, earlier.namespace) === resolvedText(stack, claim.namespace) &&
+      providerKey(earlier.provider()) === providerKey(claim.provider()),
   );
   if (other !== undefined) {
-    const namespace = JSON.stringify(namespaceKey(stack, claim.namespace));
+    const namespace = JSON.stringify(resolvedText(stack, claim.namespace));
     const requirement = `not use the namespace ${namespace}, which ${other.scope.node.path} has for ${other.purpose}: whoever may start pods in a namespace can use every service account in it`;
     throw invalid(scope, claim.property, requirement);
   }
   known.push({ ...claim, scope });
-}
-
-/** Tells namespaces apart: the name, or the reference behind a token, which is another token each time it is asked for. */
-export function namespaceKey(stack: TerraformStack, namespace: string): string {
-  if (!Token.isUnresolved(namespace)) return namespace;
-  const resolver = new DefaultTokenResolver(new StringConcat());
-  const resolved = Tokenization.resolve(namespace, { scope: stack, resolver });
-  return typeof resolved === "string" ? resolved : namespace;
 }
 
 /** Ray clusters have long been put beside the operator, as in Ray's own guides. */

@@ -1,10 +1,11 @@
 import { ITerraformDependable, TerraformProvider, TerraformStack, Token } from "cdktf";
-import { Construct } from "constructs";
+import { Construct, IConstruct } from "constructs";
 import { PodSecurityStandard } from "../../contracts/pod-security-standard";
 import type { SkyPilotPodSecurity } from "../../contracts/skypilot-options";
-import { DNS_LABEL, invalid, requireName } from "../validation";
+import { DNS_LABEL, invalid, requireName, requireOneOf } from "../validation";
 import { lateDependencies } from "./dependencies";
-import { claimNamespace, namespaceKey, NamespacePurpose } from "./namespace-purposes";
+import { claimNamespace, NamespacePurpose } from "./namespace-purposes";
+import { resolvedText } from "./names";
 import { PlainAttributes, PlainResource } from "./plain-elements";
 
 const POD_SECURITY = "pod-security.kubernetes.io";
@@ -47,8 +48,11 @@ export interface PodSecurity {
  * purpose, if two want other pods admitted, or if the provider is of another stack
  */
 export function useNamespace(scope: Construct, request: NamespaceRequest): ITerraformDependable[] {
-  const { namespace, purpose, property = "namespace", provider } = request;
+  const { namespace, purpose, property = "namespace", provider, podSecurity } = request;
   requireName(scope, property, namespace, DNS_LABEL);
+  if (podSecurity !== undefined) {
+    requireOneOf(scope, podSecurity.property, podSecurity.standard, Object.values(PodSecurityStandard));
+  }
   const stack = TerraformStack.of(scope);
   const home = TerraformStack.of(provider);
   if (home !== stack) {
@@ -61,13 +65,36 @@ export function useNamespace(scope: Construct, request: NamespaceRequest): ITerr
   return (registryOf(stack) ?? new Namespaces(stack, REGISTRY)).use(scope, request);
 }
 
+/** @throws if it is a namespace that every cluster has, with pods of others in it */
+export function refuseBuiltInNamespace(scope: IConstruct, property: string, namespace: string): void {
+  if (!BUILT_IN.test(namespace)) return;
+  throw invalid(scope, property, "be a namespace of its own: others have pods in this one", namespace);
+}
+
 /** The Pod Security Standard that a namespace enforces; none where it is not made here. */
 export function enforcedStandard(
-  scope: Construct,
+  scope: IConstruct,
   namespace: string,
   provider: TerraformProvider,
 ): string | undefined {
   return registryOf(TerraformStack.of(scope))?.find(namespace, provider)?.standard;
+}
+
+/**
+ * The namespace of that name as something to wait for, if another construct of the stack has it created, before or after;
+ * else nothing, which Terraform does not see.
+ */
+export function lateNamespace(
+  scope: IConstruct,
+  namespace: string,
+  provider: () => TerraformProvider,
+): ITerraformDependable {
+  return {
+    get fqn() {
+      // cdktf drops what is undefined from a list.
+      return registryOf(TerraformStack.of(scope))?.find(namespace, provider())?.fqn as string;
+    },
+  };
 }
 
 /** @throws if a Pod Security Standard is given for a namespace that is not made here */
@@ -125,7 +152,7 @@ class Namespaces extends Construct {
   }
 
   private key(namespace: string, provider: TerraformProvider): string {
-    return ownedId(provider, namespaceKey(TerraformStack.of(this), namespace));
+    return ownedId(provider, resolvedText(this, namespace));
   }
 }
 
@@ -168,6 +195,11 @@ class SharedNamespace {
     });
     this.resource.dependsOn = lateDependencies(parent, () => [...this.awaited]);
     this.dependencies = [this.resource];
+  }
+
+  /** Address of the resource; none where the namespace exists already. */
+  public get fqn(): string | undefined {
+    return this.resource?.fqn;
   }
 
   public waitFor(dependencies: ITerraformDependable[]): void {

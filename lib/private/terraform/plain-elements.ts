@@ -48,6 +48,23 @@ export class PlainResource extends TerraformResource {
     this.attributes = attributesOf(config);
   }
 
+  /** Name, namespace and metadata as they were given, under the names that the provider packages' classes have for them. */
+  public get nameInput(): unknown {
+    return this.attributes.name;
+  }
+
+  public get namespaceInput(): unknown {
+    return this.attributes.namespace;
+  }
+
+  public get metadataInput(): unknown {
+    return this.attributes.metadata;
+  }
+
+  public get kindInput(): unknown {
+    return this.attributes.kind;
+  }
+
   /** Sets some attributes anew. */
   public put(attributes: PlainAttributes): void {
     this.attributes = { ...this.attributes, ...attributes };
