@@ -161,6 +161,10 @@ function placement(
   };
 }
 
+const AUTOPROVISIONING_DEFAULTS = {
+  autoprovisioningNodePoolDefaults: { upgradeSettings: { strategy: "SURGE" } },
+};
+
 /** The parts whose answer is more than what was asked for. */
 function derived(cluster: Json, requested: Json, project: Project, target: ClusterTarget): Json {
   const network = lastSegment(requested.network) || "default";
@@ -168,6 +172,10 @@ function derived(cluster: Json, requested: Json, project: Project, target: Clust
   const ranges = ipRanges(requested.ipAllocationPolicy ?? {});
   return {
     addonsConfig: addons(cluster.addonsConfig),
+    // Said only where nodes are provisioned automatically.
+    autoscaling: cluster.autoscaling.enableNodeAutoprovisioning
+      ? overlay(AUTOPROVISIONING_DEFAULTS, cluster.autoscaling)
+      : cluster.autoscaling,
     clusterIpv4Cidr: requested.clusterIpv4Cidr || ranges.clusterIpv4Cidr,
     controlPlaneEndpointsConfig: controlPlaneEndpoints(
       requested.controlPlaneEndpointsConfig,
@@ -254,6 +262,12 @@ export function maintenancePolicy(requested: Json | undefined): Json {
   if (window.dailyMaintenanceWindow) window.dailyMaintenanceWindow.duration = "PT4H0M0S";
   if (window.maintenanceExclusions && !Object.keys(window.maintenanceExclusions).length) {
     delete window.maintenanceExclusions;
+  }
+  for (const { maintenanceExclusionOptions: options } of Object.values<Json>(
+    window.maintenanceExclusions ?? {},
+  )) {
+    // The first value of the enumeration is left out, as all over these APIs.
+    if (options?.scope === "NO_UPGRADES") delete options.scope;
   }
   return {
     resourceVersion: fingerprint(window).slice(0, 8),
