@@ -5,6 +5,27 @@ import { Project } from "./project";
 /** Chips of a TPU machine, by its name. */
 const TPU_MACHINE = /^(?:ct\w+|tpu\w+)-[a-z]+-(\d+)t$/;
 
+/** Machines that have a GPU, or can have it. https://cloud.google.com/compute/docs/gpus */
+const MACHINES_OF_GPU: [gpu: RegExp, machines: RegExp][] = [
+  [/^nvidia-tesla-(t4|p4|p100|v100|k80)$/, /^(n1|custom)-/],
+  [/^nvidia-l4$/, /^g2-/],
+  [/^nvidia-rtx-pro-6000$/, /^g4-/],
+  [/^nvidia-tesla-a100$/, /^a2-(high|mega)gpu-/],
+  [/^nvidia-a100-80gb$/, /^a2-ultragpu-/],
+  [/^nvidia-h100-80gb$/, /^a3-(high|edge)gpu-/],
+  [/^nvidia-h100-mega-80gb$/, /^a3-megagpu-/],
+  [/^nvidia-h200-141gb$/, /^a3-ultragpu-/],
+  [/^nvidia-b200$/, /^a4-/],
+  [/^nvidia-gb200$/, /^a4x-/],
+];
+
+/** Machines that boot from no such disk. https://cloud.google.com/compute/docs/disks */
+const MACHINES_WITHOUT_DISK: [disk: RegExp, machines: RegExp][] = [
+  [/^pd-/, /^(n4|n4d|c4|c4a|c4d|h4d|x4|m4|a4|a4x|g4)-/],
+  [/^pd-standard$/, /^(c3|c3d|h3|m3|z3|a3|g2)-/],
+  [/^hyperdisk-/, /^(e2|n1|n2|n2d|c2|c2d|t2a|t2d|a2|custom)-/],
+];
+
 /** Nodes run only as an account that there is, or as the project's own default unless that is disabled. */
 export function checkNodeServiceAccount(email: string | undefined, project: Project): void {
   if (!email || email === "default") {
@@ -39,6 +60,10 @@ export function machineProblem({ config, placementPolicy }: Json, project: Proje
       "Secure Boot is not enabled in the 'shielded_instance_config' field."
     );
   }
+  const other = incompatible(config);
+  if (other !== undefined) {
+    return `[${other}, ${machineType}] features are not compatible for creating instance.`;
+  }
   if (machineType.startsWith("tpu7x-") && placementPolicy?.type) {
     return (
       `Creation of a managed instance group with ${machineType} machine type with placement policy is not ` +
@@ -46,6 +71,18 @@ export function machineProblem({ config, placementPolicy }: Json, project: Proje
     );
   }
   return undefined;
+}
+
+/** A GPU or boot disk of a node that its machine cannot have. */
+function incompatible({ machineType = "", diskType = "", accelerators = [] }: Json): string | undefined {
+  const gpu = accelerators.find(({ acceleratorType }: Json) =>
+    MACHINES_OF_GPU.some(([type, machines]) => type.test(acceleratorType) && !machines.test(machineType)),
+  );
+  if (gpu !== undefined) return gpu.acceleratorType;
+  const lacks = MACHINES_WITHOUT_DISK.some(
+    ([disk, machines]) => disk.test(diskType) && machines.test(machineType),
+  );
+  return lacks ? diskType : undefined;
 }
 
 /** A slice of several hosts has them all or none, in each zone. */

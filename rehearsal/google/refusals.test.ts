@@ -125,6 +125,45 @@ test.each<[string, Json, string | undefined]>([
   expect(await poolProblem(pool)).toBe(message);
 });
 
+test.each<[string, Json, string | undefined]>([
+  [
+    "a GPU of another machine",
+    { machineType: "n1-standard-8", accelerators: [{ acceleratorType: "nvidia-l4", acceleratorCount: 1 }] },
+    "nvidia-l4, n1-standard-8",
+  ],
+  [
+    "a disk that the machine cannot boot from",
+    { machineType: "c4-standard-16", diskType: "pd-balanced" },
+    "pd-balanced, c4-standard-16",
+  ],
+  [
+    "a disk that older machines lack",
+    { machineType: "e2-standard-8", diskType: "hyperdisk-balanced" },
+    "hyperdisk-balanced, e2-standard-8",
+  ],
+  [
+    "the disk that is the default, on a machine without it",
+    { machineType: "n4-standard-8" },
+    "pd-balanced, n4-standard-8",
+  ],
+  [
+    "a GPU of the machine's own",
+    { machineType: "g2-standard-8", accelerators: [{ acceleratorType: "nvidia-l4", acceleratorCount: 1 }] },
+    undefined,
+  ],
+  [
+    "a disk of the machine's own",
+    { machineType: "n4-standard-8", diskType: "hyperdisk-balanced" },
+    undefined,
+  ],
+])("machines: %s", async (_what, config, pair) => {
+  const failed = await poolProblem({ config });
+
+  expect(failed?.replace(/^.*Current errors: \[\w+\]: /, "")).toBe(
+    pair && `[${pair}] features are not compatible for creating instance.`,
+  );
+});
+
 test("lifecycle rules without a condition, and age 0 is one", async () => {
   await withApis({}, async (client) => {
     const create = (name: string, condition: Json) =>
