@@ -42,6 +42,13 @@ import {
 
 export * from "./contracts/gke-workload-identity-cluster";
 
+/**
+ * How long Google may take, as in newer versions of the provider: what Terraform gives up goes on in Google Cloud, and is tainted or
+ * in the way at the next apply.
+ */
+const CLUSTER_MINUTES = 90;
+const NODE_POOL_MINUTES = 120;
+
 /** The APIs that the constructs of this library call, Resource Manager first: the provider reads the project by it. */
 const APIS = ["cloudresourcemanager", "compute", "container", "iam", "iamcredentials", "storage"];
 
@@ -269,7 +276,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   }
 
   private clusterConfig(props: GkeWorkloadIdentityClusterProps): PlainAttributes {
-    const timeout = `${props.timeoutMinutes ?? 45}m`;
+    const timeout = `${props.timeoutMinutes ?? CLUSTER_MINUTES}m`;
     return {
       name: props.clusterName,
       location: props.location,
@@ -370,7 +377,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     props: GkeWorkloadIdentityClusterProps,
     dependsOn: ITerraformDependable[],
   ): TerraformResource {
-    const timeout = `${props.timeoutMinutes ?? 45}m`;
+    const timeout = `${props.timeoutMinutes ?? NODE_POOL_MINUTES}m`;
     const name = Token.isUnresolved(pool.name) ? `${this.nodePools.indexOf(pool)}` : pool.name;
     const resource = new PlainResource(this, `pool-${name}`, "google_container_node_pool", {
       ...nodePoolAttributes(pool, this.nodeServiceAccountEmail, props.bootDiskKmsKey),

@@ -232,8 +232,9 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    */
   readonly enableApis?: boolean;
   /**
-   * How long the creation, an update or the deletion of the cluster or of a node pool may take.
-   * @default 45
+   * How long the creation, an update or the deletion of the cluster or of a node pool may take. What Terraform gives up goes on in
+   * Google Cloud, so a short time saves none: a cluster that came late is tainted, and the next apply replaces it.
+   * @default - 90 for the cluster and 120 for a node pool, as in newer versions of Google's provider
    */
   readonly timeoutMinutes?: number;
 }
