@@ -36,6 +36,7 @@ import {
   requireAtLeast,
   requireAtMostOne,
   requireName,
+  requireOneOf,
   SERVICE_ACCOUNT_EMAIL,
   SERVICE_ACCOUNT_ID,
 } from "./private/validation";
@@ -194,7 +195,8 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
       requireCidrBlock(this, `authorizedNetworks[${index}].cidrBlock`, cidrBlock),
     );
     requireAtLeast(this, "timeoutMinutes", props.timeoutMinutes, 1);
-    if (Token.isUnresolved(props.deletionProtection)) {
+    requireOneOf(this, "releaseChannel", props.releaseChannel, Object.values(GkeReleaseChannel));
+    if (!["boolean", "undefined"].includes(typeof props.deletionProtection)) {
       const rule =
         "be true or false, not a reference: Terraform decides on 'prevent_destroy' before it knows";
       throw invalid(this, "deletionProtection", rule);

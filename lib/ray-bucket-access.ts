@@ -12,6 +12,7 @@ import type {
 import type { IWorkloadIdentity } from "./contracts/workload-identity";
 import { requireResourceLabels } from "./private/gke/google-formats";
 import { regionOf } from "./private/gke/locations";
+import { MULTI_REGIONS, REGIONS } from "./private/gke/regions";
 import { warnUnlessKnown } from "./private/nearest";
 import { gcsFuseVolume, requireMountOptions } from "./private/ray/bucket-mounts";
 import { claim } from "./private/terraform/claims";
@@ -290,6 +291,11 @@ export class RayBucketAccess extends Construct {
     }
     requireName(this, "kmsKeyName", props.kmsKeyName, KMS_KEY);
     requireResourceLabels(this, "labels", props.labels);
+    const locations = [...MULTI_REGIONS, ...REGIONS.map((region) => region.toUpperCase())];
+    const location = Token.isUnresolved(props.bucketLocation)
+      ? undefined
+      : props.bucketLocation?.toUpperCase();
+    warnUnlessKnown(this, "bucketLocation", location, "location of buckets", locations);
     warnUnlessKnown(this, "storageClass", props.storageClass, "storage class", STORAGE_CLASSES);
     const days = props.softDeleteRetentionDays;
     if (days !== undefined && days !== 0) requireInteger(this, "softDeleteRetentionDays", days, 7, 90);

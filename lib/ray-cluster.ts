@@ -38,7 +38,11 @@ import { claim, clusterKey } from "./private/terraform/claims";
 import { checkLate } from "./private/terraform/late-checks";
 import { manifestRelease } from "./private/terraform/manifest-release";
 import { claimNamespace, NamespacePurpose } from "./private/terraform/namespace-purposes";
-import { refuseStandardOfExisting, useNamespace } from "./private/terraform/namespaces";
+import {
+  refuseBuiltInNamespace,
+  refuseStandardOfExisting,
+  useNamespace,
+} from "./private/terraform/namespaces";
 import { PlainResource } from "./private/terraform/plain-elements";
 import { invalid } from "./private/validation";
 import { RayAutoscalerPolicy } from "./ray-autoscaler-policy";
@@ -101,6 +105,9 @@ export class RayCluster extends Construct implements IRayCluster {
       noteIdentity("ray", { scope: this, property, identity: given });
     }
     this.namespace = identity.namespace;
+    if (this.namespace !== "default") {
+      refuseBuiltInNamespace(this, props.identity ? "identity" : "namespace", this.namespace);
+    }
     claimNamespace(this, {
       namespace: this.namespace,
       purpose: NamespacePurpose.RAY,

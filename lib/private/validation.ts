@@ -75,6 +75,14 @@ export const CIDR_BLOCK: NamingRule = {
   description: 'an address range such as "203.0.113.0/24"',
 };
 
+/** https://cloud.google.com/compute/docs/instances/reservations-consume */
+export const RESERVATION: NamingRule = {
+  pattern: /^(projects\/[^/\s]+\/reservations\/)?[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/,
+  maxLength: 200,
+  description:
+    'the name of a reservation, such as "gpus", or of a shared one, "projects/my-project/reservations/gpus"',
+};
+
 /** https://cloud.google.com/iam/docs/roles-overview */
 export const ROLE: NamingRule = {
   pattern: /^(roles|projects\/[^/\s]+\/roles|organizations\/\d+\/roles)\/[A-Za-z0-9_.]+$/,

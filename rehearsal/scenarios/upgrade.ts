@@ -18,8 +18,12 @@ interface Upgrade {
   /** All that the plan shows. */
   readonly plan: readonly Planned[];
   /** @default - each running pod stays */
-  readonly pods?: "replaced";
+  readonly pods?: Pods;
+  /** What the plan shows when the prop is set back, and what becomes of the pods. @default - the same, the other way round */
+  readonly back?: { readonly plan?: readonly Planned[]; readonly pods?: Pods };
 }
+
+type Pods = "stay" | "replaced";
 
 const CLUSTER = "google_container_cluster.cluster";
 const POOL = "google_container_node_pool.cluster_pool-ray";
@@ -37,6 +41,9 @@ const LABELS_IN_STATE = ["effective_labels", "terraform_labels"];
 
 const APIS = ["cloudresourcemanager", "compute", "container", "iam", "iamcredentials", "storage"];
 
+/** Taken out again, it stays, as its docs say. */
+const STAYS = { plan: [] };
+
 function cluster(prop: string, value: unknown, ...plan: Planned[]): Upgrade {
   return { prop: `cluster.${prop}`, change: { cluster: { [prop]: value } }, plan };
 }
@@ -53,17 +60,23 @@ const CLUSTER_UPGRADES: readonly Upgrade[] = [
     },
     ["update", CLUSTER, "maintenance_policy"],
   ),
-  cluster(
-    "authorizedNetworks",
-    [{ cidrBlock: "203.0.113.0/24", displayName: "office" }],
-    ["update", CLUSTER, "master_authorized_networks_config"],
-  ),
+  {
+    ...cluster(
+      "authorizedNetworks",
+      [{ cidrBlock: "203.0.113.0/24", displayName: "office" }],
+      ["update", CLUSTER, "master_authorized_networks_config"],
+    ),
+    back: STAYS,
+  },
   cluster("binaryAuthorization", true, ["update", CLUSTER, "binary_authorization"]),
-  cluster("securityGroup", "gke-security-groups@example.com", [
-    "update",
-    CLUSTER,
-    "authenticator_groups_config",
-  ]),
+  {
+    ...cluster("securityGroup", "gke-security-groups@example.com", [
+      "update",
+      CLUSTER,
+      "authenticator_groups_config",
+    ]),
+    back: STAYS,
+  },
   cluster("gcsFuseAddon", true, ["update", CLUSTER, "addons_config.0.gcs_fuse_csi_driver_config"]),
   cluster("rayOperatorAddon", true, ["update", CLUSTER, "addons_config.0.ray_operator_config"]),
   cluster("nodeZones", ["us-west1-c"], ["update", CLUSTER, "node_locations"]),
@@ -132,7 +145,7 @@ const BUCKET_UPGRADES: readonly Upgrade[] = [
   bucket("labels", { team: "research" }, ["update", BUCKET, "labels", ...LABELS_IN_STATE]),
   bucket("versioning", true, ["update", BUCKET, "versioning"]),
   bucket("lifecycleRules", [{ ageDays: 30, prefixes: ["tmp/"] }], ["update", BUCKET, "lifecycle_rule"]),
-  bucket("softDeleteRetentionDays", 14, ["update", BUCKET, "soft_delete_policy"]),
+  { ...bucket("softDeleteRetentionDays", 14, ["update", BUCKET, "soft_delete_policy"]), back: STAYS },
   bucket("storageClass", "NEARLINE", ["update", BUCKET, "storage_class"]),
   bucket("accessLogBucketName", "my-access-logs", ["update", BUCKET, "logging"]),
   bucket("kmsKeyName", "projects/my-project-id/locations/us-west1/keyRings/ray/cryptoKeys/ray", [
@@ -171,8 +184,14 @@ function release(...fields: string[]): Planned {
   return ["update", RELEASE, "id", "metadata", ...fields.map((field) => `values.0.manifests.0.${field}`)];
 }
 
-function ray(prop: string, change: PlatformChange["ray"], plan: Planned, pods?: "replaced"): Upgrade {
-  return { prop: `ray.${prop}`, change: { ray: change }, plan: [plan], pods };
+function ray(
+  prop: string,
+  change: PlatformChange["ray"],
+  plan: Planned,
+  pods?: Pods,
+  back?: Upgrade["back"],
+): Upgrade {
+  return { prop: `ray.${prop}`, change: { ray: change }, plan: [plan], pods, back };
 }
 
 const HEAD_SPEC = "spec.headGroupSpec.template.spec";
@@ -197,6 +216,9 @@ const RAY_UPGRADES: readonly Upgrade[] = [
     "upgradeStrategy, NONE",
     { upgradeStrategy: RayClusterUpgradeStrategy.NONE },
     release("spec.upgradeStrategy"),
+    "stay",
+    // They still have the environment that was taken back meanwhile.
+    { pods: "replaced" },
   ),
   ray("head.env, with NONE", { head: { ...HEAD, env: { TEAM: "research" } } }, release(HEAD_SPEC)),
   ray(
@@ -204,6 +226,7 @@ const RAY_UPGRADES: readonly Upgrade[] = [
     { upgradeStrategy: undefined },
     release("spec.upgradeStrategy"),
     "replaced",
+    { pods: "stay" },
   ),
   ray("head.env", { head: HEAD }, release(`${HEAD_SPEC}.containers.0.env`), "replaced"),
   ray(
@@ -237,6 +260,18 @@ const RAY_UPGRADES: readonly Upgrade[] = [
     ],
     pods: "replaced",
   },
+  // The image is given, so that it is the version that the operator reads.
+  ray("rayVersion", { rayVersion: "2.59.0" }, release("spec.rayVersion"), "replaced"),
+  ray(
+    "labels",
+    { labels: { team: "research" } },
+    release(
+      "metadata.labels",
+      "spec.headGroupSpec.template.metadata",
+      "spec.workerGroupSpecs.0.template.metadata",
+    ),
+    "replaced",
+  ),
 ];
 
 const START: PlatformChange = {
@@ -259,7 +294,8 @@ function rounds(): Upgrade[][] {
 
 export const upgrade: Scenario = {
   name: "upgrade",
-  title: "each prop that may change is changed: the plan shows that and nothing else, and pods follow",
+  title:
+    "each prop that may change is changed and set back: the plan shows that and nothing else, and pods follow",
   needs: ["pods", "terraform"],
   long: true,
   async run(stage) {
@@ -274,21 +310,46 @@ export const upgrade: Scenario = {
     stage.step("pods");
     await stage.node.waitFor("a head and a worker", 60_000, async () => (await pods.list()).length === 2);
 
-    let state = START;
+    const inGoogle = site.google.snapshot();
+
+    const states = [START];
     for (const round of rounds()) {
       stage.step(`change of ${round.map(({ prop }) => prop).join(", ")}`);
-      state = round.reduce((merged, { change }) => merge(merged, change), state);
-      await perform(stage, terraform, state, round);
+      states.push(round.reduce((merged, { change }) => merge(merged, change), states[states.length - 1]));
+      await perform(stage, terraform, states[states.length - 1], round);
     }
     stage.step("pods of the last change");
     await pods.waitForHead();
     await pods.waitForWorkers(1);
+
+    for (const round of rounds().reverse()) {
+      stage.step(`back with ${round.map(({ prop }) => prop).join(", ")}`);
+      states.pop();
+      await perform(stage, terraform, states[states.length - 1], round.map(undone));
+    }
+    stage.step("pods as they were");
+    await pods.waitForHead();
+    await pods.waitForWorkers(1);
+    const now = site.google.snapshot();
+    expect(JSON.stringify(now) === JSON.stringify(inGoogle), "Google has other things than before", now);
+
+    await terraform.update(synthesizePlatform(merge(START, { cluster: { deletionProtection: false } })));
+    await terraform.apply();
 
     stage.step("destroy");
     await terraform.destroy();
     await stage.expectNothingLeft(site, first);
   },
 };
+
+/** The same prop as it was before. */
+function undone({ back, plan, pods, ...upgrade }: Upgrade): Upgrade {
+  const inverse = { create: "delete", delete: "create" } as { [action: string]: string | undefined };
+  const reversed = plan.map(
+    ([action, ...rest]): Planned => [inverse[action] ?? action, ...rest] as unknown as Planned,
+  );
+  return { ...upgrade, plan: back?.plan ?? reversed, pods: back?.pods ?? pods };
+}
 
 async function perform(
   stage: Stage,

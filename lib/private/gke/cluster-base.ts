@@ -13,7 +13,7 @@ import { googleClientConfig, googleProject } from "../terraform/client-config";
 import { refuseDuplicates } from "../kubernetes/duplicates";
 import { uniqueName } from "../terraform/names";
 import { CLUSTER_NAME, invalid, LOCATION, PROJECT_ID, requireName, SECURITY_GROUP } from "../validation";
-import { isZone, regionIn, regionOf } from "./locations";
+import { isZone, regionIn, regionOf, warnOfUnknownZone } from "./locations";
 import { REGIONS } from "./regions";
 
 /** Annotations that GKE writes on objects of ours; without this every plan would want to remove them. */
@@ -64,6 +64,7 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
     requireName(this, "clusterName", props.clusterName, CLUSTER_NAME);
     requireName(this, "location", props.location, LOCATION);
     warnUnlessKnown(this, "location", regionIn(props.location), "region", REGIONS);
+    warnOfUnknownZone(this, "location", props.location);
     if (props.autopilot && isZone(props.location)) {
       const region = JSON.stringify(regionOf(props.location));
       throw invalid(

@@ -1,5 +1,7 @@
 import { Token } from "cdktf";
-import { Construct } from "constructs";
+import { Construct, IConstruct } from "constructs";
+import { warnUnlessKnown } from "../nearest";
+import { zonesOf } from "./regions";
 import { invalid, LOCATION, requireName } from "../validation";
 
 /** Whether a location is a zone; one that Terraform knows later is not judged. */
@@ -15,6 +17,12 @@ export function regionOf(location: string): string {
 /** The region of a location, unless Terraform alone knows it. */
 export function regionIn(location: string): string | undefined {
   return Token.isUnresolved(location) ? undefined : regionOf(location);
+}
+
+/** Warns of a zone that a known region is not known to have. */
+export function warnOfUnknownZone(scope: IConstruct, property: string, zone: string): void {
+  const zones = zonesOf(regionOf(zone));
+  if (isZone(zone) && zones.length > 0) warnUnlessKnown(scope, property, zone, "zone", zones);
 }
 
 /** @throws unless these are zones of the cluster's region; a list that Terraform knows later is taken as it is */
@@ -33,5 +41,7 @@ export function requireNodeZones(
       const where = Token.isUnresolved(location) ? "" : ` of the cluster's region ${region}`;
       throw invalid(scope, `${property}[${index}]`, `be a zone${where}`, zone);
     }
+    if (zones.indexOf(zone) < index) throw invalid(scope, `${property}[${index}]`, "be named once", zone);
+    warnOfUnknownZone(scope, `${property}[${index}]`, zone);
   });
 }

@@ -54,6 +54,9 @@ const DISK_TYPES = [
   ...["hyperdisk-balanced", "hyperdisk-extreme", "hyperdisk-ml", "hyperdisk-throughput"],
 ];
 
+/** https://cloud.google.com/compute/docs/disks/hyperdisks#limitations */
+const NOT_BOOTABLE = /^hyperdisk-(extreme|ml|throughput)$/;
+
 /** Boot disks that machine series lack. https://cloud.google.com/compute/docs/disks/hyperdisks#machine-type-support */
 const LACKING: [series: RegExp, disk: RegExp, instead: string][] = [
   [/^(n4|n4d|c4|c4a|c4d|h4d|x4|m4|a4|a4x|g4)-/, /^pd-/, "hyperdisk-balanced"],
@@ -108,6 +111,9 @@ function requireDisk(scope: IConstruct, path: string, { machineType, diskType }:
     throw invalid(scope, property, 'be a disk type, such as "pd-balanced"', diskType);
   }
   warnUnlessKnown(scope, property, diskType, "disk type", DISK_TYPES);
+  if (NOT_BOOTABLE.test(diskType)) {
+    throw invalid(scope, property, "be a disk that machines boot from, such as hyperdisk-balanced", diskType);
+  }
   const lacking = LACKING.find(([series, disk]) => series.test(machineType) && disk.test(diskType));
   if (lacking === undefined) return;
   throw invalid(

@@ -1,7 +1,22 @@
 import { Token } from "cdktf";
 import { Construct } from "constructs";
-import type { GkeNodePool } from "../../contracts/gke-node-pool";
-import { CLUSTER_NAME, invalid, requireAtLeast, requireInteger, requireName } from "../validation";
+import {
+  GkeGpuDriverVersion,
+  GkeGpuSharingStrategy,
+  GkeLocationPolicy,
+  type GkeNodePool,
+  GkeTaintEffect,
+} from "../../contracts/gke-node-pool";
+import { requireLabelValue } from "../kubernetes/labels";
+import {
+  CLUSTER_NAME,
+  invalid,
+  requireAtLeast,
+  requireInteger,
+  requireName,
+  requireOneOf,
+  RESERVATION,
+} from "../validation";
 import { chipsOfTopology } from "./accelerators";
 import { requireNodeLabelKey, requireNodeLabels, requireResourceLabels } from "./google-formats";
 import { requireNodeZones } from "./locations";
@@ -64,9 +79,24 @@ function requireNodePool(scope: Construct, path: string, pool: GkeNodePool, loca
   requireInteger(scope, `${path}.gpuSharing.maxSharedClientsPerGpu`, clients, 2, MOST_CLIENTS_PER_GPU);
   requireResourceLabels(scope, `${path}.resourceLabels`, pool.resourceLabels);
   requireNodeLabels(scope, `${path}.labels`, pool.labels);
-  pool.taints?.forEach(({ key }, at) => requireNodeLabelKey(scope, `${path}.taints[${at}].key`, key));
+  requireWords(scope, path, pool);
+  pool.taints?.forEach(({ key, value, effect }, at) => {
+    requireNodeLabelKey(scope, `${path}.taints[${at}].key`, key);
+    requireLabelValue(scope, `${path}.taints[${at}].value`, value);
+    requireOneOf(scope, `${path}.taints[${at}].effect`, effect, Object.values(GkeTaintEffect));
+  });
   requireSlice(scope, path, pool);
   requireNodeZones(scope, `${path}.zones`, pool.zones, location);
+}
+
+/** @throws unless words that Google fixes are among them, which whoever has no types may miss */
+function requireWords(scope: Construct, path: string, pool: GkeNodePool): void {
+  const { gpuDriverVersion, gpuSharing, locationPolicy, reservationName } = pool;
+  requireOneOf(scope, `${path}.gpuDriverVersion`, gpuDriverVersion, Object.values(GkeGpuDriverVersion));
+  const strategies = Object.values(GkeGpuSharingStrategy);
+  requireOneOf(scope, `${path}.gpuSharing.strategy`, gpuSharing?.strategy, strategies);
+  requireOneOf(scope, `${path}.locationPolicy`, locationPolicy, Object.values(GkeLocationPolicy));
+  requireName(scope, `${path}.reservationName`, reservationName, RESERVATION);
 }
 
 /** @throws if nodes were to come in two ways that Google offers only apart */

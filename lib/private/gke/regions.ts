@@ -12,6 +12,25 @@ export const REGIONS: readonly string[] = [
   ...inPlaces("us", ["central1", "east1", "east4", "east5", "south1", "west1", "west2", "west3", "west4"]),
 ];
 
+/** Zones of the regions that do not have a, b and c. */
+const OTHER_ZONES: { readonly [region: string]: string } = {
+  "europe-west1": "bcd",
+  "us-central1": "abcf",
+  "us-east1": "bcd",
+};
+
+/** The zones of a region; none where the region is not known here. */
+export function zonesOf(region: string): string[] {
+  if (!REGIONS.includes(region)) return [];
+  return [...(OTHER_ZONES[region] ?? "abc")].map((letter) => `${region}-${letter}`);
+}
+
+/** Where a bucket may be other than in one region. https://cloud.google.com/storage/docs/locations */
+export const MULTI_REGIONS: readonly string[] = [
+  ...["ASIA", "EU", "US"],
+  ...["ASIA1", "EUR4", "EUR5", "EUR7", "EUR8", "NAM4"],
+];
+
 function inPlaces(continent: string, places: string[]): string[] {
   return places.map((place) => `${continent}-${place}`);
 }

@@ -5,7 +5,7 @@ import { type RayClusterProps, RayClusterUpgradeStrategy } from "../../contracts
 import type { RayGroup, RayTopologySpreadConstraint } from "../../contracts/ray-groups";
 import { requireAccelerators } from "../gke/accelerators";
 import { requireIdentity } from "../gke/identities";
-import { requireLabels } from "../kubernetes/labels";
+import { requireLabelKey, requireLabels } from "../kubernetes/labels";
 import { requireOwnAccountName } from "../kubernetes/rbac";
 import { requireTolerations } from "../kubernetes/tolerations";
 import {
@@ -55,6 +55,7 @@ export function requireRayClusterProps(scope: IConstruct, props: RayClusterProps
   }
   requireOneOf(scope, "upgradeStrategy", props.upgradeStrategy, Object.values(RayClusterUpgradeStrategy));
   requireOneOf(scope, "authOptions.mode", props.authOptions?.mode, Object.values(RayAuthMode));
+  requireLabels(scope, "labels", props.labels);
   requireGroup(scope, "head", props.head, props);
   requireWorkerGroups(scope, props);
   requireIdentities(scope, props);
@@ -99,11 +100,28 @@ function requireGroup(scope: IConstruct, path: string, group: RayGroup, props: R
   requireTolerations(scope, `${path}.tolerations`, group.tolerations);
   requireLabels(scope, `${path}.nodeSelector`, group.nodeSelector);
   requireLabels(scope, `${path}.labels`, group.labels);
+  requireEnv(scope, `${path}.env`, group.env);
+  Object.keys(group.annotations ?? {}).forEach((key) => requireLabelKey(scope, `${path}.annotations`, key));
   requireRayResources(scope, path, group);
   group.topologySpreadConstraints?.forEach((constraint, index) =>
     requireSpread(scope, `${path}.topologySpreadConstraints[${index}]`, constraint),
   );
   requireAuthModeOnce(scope, path, group, props.authOptions);
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#environment-variables */
+function requireEnv(scope: IConstruct, path: string, env: { readonly [name: string]: string } = {}): void {
+  for (const [name, value] of Object.entries(env)) {
+    if (!Token.isUnresolved(name) && !/^[-._a-zA-Z][-._a-zA-Z0-9]*$/.test(name)) {
+      throw invalid(
+        scope,
+        path,
+        "have names of letters, digits, -, _ and ., not beginning with a digit",
+        name,
+      );
+    }
+    if (typeof value !== "string") throw invalid(scope, `${path}.${name}`, "be a text", value ?? null);
+  }
 }
 
 /** Ray takes whole numbers only, and knows some names itself. */

@@ -69,7 +69,12 @@ export function synthesizePlatform(change: PlatformChange): string {
     nodePools: [{ name: "ray", machineType: "e2-standard-8", maxNodeCount: 1 }],
     ...change.cluster,
   });
-  const operator = KubeRayOperator.existing(stack, "operator", { cluster, ...change.operator });
+  const operator = KubeRayOperator.existing(stack, "operator", {
+    cluster,
+    // Said outright: it stays where it is when the cluster gets the add-on.
+    namespace: "kuberay-operator",
+    ...change.operator,
+  });
   const access = new RayBucketAccess(stack, "bucket", {
     cluster,
     bucketName: "my-project-id-ray",
