@@ -44,8 +44,8 @@ import {
 export * from "./contracts/gke-workload-identity-cluster";
 
 /**
- * How long Google may take, as in newer versions of the provider: what Terraform gives up goes on in Google Cloud, and is tainted or
- * in the way at the next apply.
+ * How long Google may take, as in newer versions of the provider: what Terraform gives up goes on in Google Cloud, and is tainted
+ * or in the way at the next apply.
  */
 const CLUSTER_MINUTES = 90;
 const NODE_POOL_MINUTES = 120;
@@ -68,7 +68,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
   }
 
   /**
-   * A cluster known by its attributes, for one that the same stack makes by other means (a look-up by name would fail
+   * A cluster known by its attributes, for one that the same stack creates by other means (a look-up by name would fail
    * before it exists), or when a ready-made provider is all there is.
    */
   public static fromClusterAttributes(
@@ -79,9 +79,12 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     return new ClusterOfAttributes(scope, id, attributes);
   }
 
-  /** True: it is made here. */
+  /** True: it is created here. */
   public readonly owned = true;
-  /** What every Kubernetes object in the cluster waits for: its node pools, or itself with Autopilot, and the nodes' rights. */
+  /**
+   * Resources that every Kubernetes object in the cluster waits for: its node pools (with Autopilot the cluster), and the nodes'
+   * rights.
+   */
   public readonly kubernetesDependencies: ITerraformDependable[];
   /** Email of the account that the nodes run as. */
   public readonly nodeServiceAccountEmail: string;

@@ -38,7 +38,7 @@ export abstract class KubeRayOperator extends Construct implements IKubeRayOpera
   /**
    * The operator that Google hosts. Nothing tells Terraform when the add-on is ready, so a Job in the cluster waits for it.
    *
-   * @throws if the cluster does not have the add-on, or if no node pool of a cluster made here can hold the Job
+   * @throws if the cluster does not have the add-on, or if no node pool of a cluster created here can hold the Job
    */
   public static gkeAddon(scope: Construct, id: string, props: KubeRayAddonProps): KubeRayOperator {
     return new GkeAddonOperator(scope, id, props);

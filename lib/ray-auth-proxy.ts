@@ -48,7 +48,7 @@ const ADMIN: Tier = { name: "admin", verbs: ["get", "create", "update", "delete"
 export class RayAuthProxy extends Construct {
   /** The Ray cluster behind the proxy. */
   public readonly rayCluster: IRayCluster;
-  /** Where the proxy runs. */
+  /** Placement of the proxy. */
   public readonly placement: RayAuthProxyPlacement;
   /** The Kubernetes resource on which callers need rights. */
   public readonly authorizeOn: RayAuthResource;
@@ -56,7 +56,10 @@ export class RayAuthProxy extends Construct {
   public readonly namespace: string;
   /** Name of the Service that callers forward or call: the proxy's own, or the head's with `HEAD_SIDECAR`. */
   public readonly serviceName: string;
-  /** What objects in the proxy's namespace wait for, such as a Secret with a certificate: the namespace where it is created here. */
+  /**
+   * Resources that objects in the proxy's namespace, such as a Secret with a certificate, wait for: the namespace, where it is
+   * created here.
+   */
   public readonly namespaceDependencies: ITerraformDependable[];
   /** The account that was created to submit jobs, if one was. */
   public readonly submitter?: RbacSubject;
@@ -69,7 +72,8 @@ export class RayAuthProxy extends Construct {
 
   /**
    * @throws if Ray authenticates callers itself (`authOptions`), if the cluster enforces no network policies where the proxy
-   * depends on them, if the Ray cluster has a proxy already, or if something else uses the ports, the container name or `RAY_AUTH_MODE` of the head
+   * depends on them, if the Ray cluster has a proxy already, or if something else uses the ports, the container name or
+   * `RAY_AUTH_MODE` of the head
    */
   constructor(scope: Construct, id: string, props: RayAuthProxyProps) {
     super(scope, id);
@@ -111,12 +115,12 @@ export class RayAuthProxy extends Construct {
     });
   }
 
-  /** Where the dashboard and the job API are once the port is forwarded. */
+  /** Address of the dashboard and the job API once the port is forwarded. */
   public get address(): string {
     return this.urlOn("localhost");
   }
 
-  /** Where the dashboard and the job API are, inside the cluster. */
+  /** Address of the dashboard and the job API inside the cluster. */
   public get dashboardUrl(): string {
     return this.urlOn(serviceHost(this.namespace, this.serviceName));
   }
@@ -136,7 +140,9 @@ export class RayAuthProxy extends Construct {
     return jobHeadersCommand("gcloud auth print-access-token");
   }
 
-  /** Command that sets `RAY_JOB_HEADERS` for a service account, with a token of one hour; for others as `googleJobHeadersCommand`. */
+  /**
+   * Command that sets `RAY_JOB_HEADERS` for a service account, with a token of one hour; for others as `googleJobHeadersCommand`.
+   */
   public jobHeadersCommand(subject: RbacSubject): string {
     requireRbacSubject(this, "subject", this.rayCluster.cluster, subject);
     if (subject.kind !== RbacSubjectKind.SERVICE_ACCOUNT) return this.googleJobHeadersCommand;

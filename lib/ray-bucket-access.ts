@@ -115,7 +115,9 @@ export class RayBucketAccess extends Construct {
     return (this.grantees.get(identity) ?? []).length > 0;
   }
 
-  /** Roles that an identity has been granted so far on the whole bucket, and not only on objects whose names begin with something. */
+  /**
+   * Roles that an identity has been granted so far on the whole bucket, and not only on objects whose names begin with something.
+   */
   public rolesOnAllObjects(identity: IWorkloadIdentity): BucketRole[] {
     const granted = this.grantees.get(identity) ?? [];
     const onBucket = (role: BucketRole) => role.role === BucketRole.BUCKET_VIEWER.role;

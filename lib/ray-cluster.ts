@@ -78,7 +78,7 @@ export class RayCluster extends Construct implements IRayCluster {
   public readonly workers: RayPods;
   /** The Helm release that holds the RayCluster. */
   public readonly resource: TerraformResource;
-  /** What is there once the pods are Ready, with `waitUntilReady`; else the release. */
+  /** Resources that exist once the pods are Ready, with `waitUntilReady`; else the release. */
   public readonly readyDependencies: ITerraformDependable[];
   public readonly networkPolicy: boolean;
   /** The network policy, if there is one. */
@@ -163,7 +163,7 @@ export class RayCluster extends Construct implements IRayCluster {
     return headServiceName(this);
   }
 
-  /** Where Ray's dashboard and job API are, inside the cluster; behind a `RayAuthProxy`, its `dashboardUrl` tells. */
+  /** Address of Ray's dashboard and job API inside the cluster. Callers behind a `RayAuthProxy` use its `dashboardUrl`. */
   public get dashboardUrl(): string {
     return `http://${headHost(this)}:8265`;
   }
@@ -212,7 +212,7 @@ export class RayCluster extends Construct implements IRayCluster {
    *
    * @param access the bucket
    * @param mountPath where it appears in the container, for example `/data`
-   * @throws if the pods have no identity, if the cluster is made here without `gcsFuseAddon`, or if the path is one that the
+   * @throws if the pods have no identity, if the cluster is created here without `gcsFuseAddon`, or if the path is one that the
    * pods need or where something is mounted
    */
   public mountBucket(access: RayBucketAccess, mountPath: string, options: BucketMountOptions = {}): void {

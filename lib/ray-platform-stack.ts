@@ -20,7 +20,7 @@ export type * from "./contracts/ray-platform-stack";
  * that say how to go on. Add a `GoogleProvider` to it; the stack makes none and chooses no backend.
  */
 export class RayPlatformStack extends TerraformStack {
-  /** Where it all runs. */
+  /** The GKE cluster that everything runs on. */
   public readonly cluster: GkeWorkloadIdentityCluster;
   /** Google's add-on, with the gate that waits for it. */
   public readonly operator: KubeRayOperator;
@@ -28,9 +28,12 @@ export class RayPlatformStack extends TerraformStack {
   public readonly bucket: RayBucketAccess;
   /** The Ray cluster whose pods have that identity. */
   public readonly ray: RayCluster;
-  /** Who may use the dashboard and the job API; none where everybody may who reaches them. */
+  /**
+   * The proxy in front of the dashboard and the job API; none with `authProxy: false`, where everybody who reaches them may use
+   * them.
+   */
   public readonly authProxy?: RayAuthProxy;
-  /** Who SkyPilot is on the cluster; none where that is left out. */
+  /** The service accounts of SkyPilot; none with `skyPilot: false`. */
   public readonly skyPilot?: SkyPilotServiceAccount;
 
   constructor(scope: Construct, id: string, props: RayPlatformStackProps = {}) {

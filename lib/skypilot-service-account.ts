@@ -41,7 +41,7 @@ interface BoundRole {
  * https://docs.skypilot.co/en/latest/cloud-setup/cloud-permissions/kubernetes.html
  */
 export class SkyPilotServiceAccount extends Construct {
-  /** Where SkyPilot launches. */
+  /** The cluster that SkyPilot launches on. */
   public readonly cluster: IGkeWorkloadIdentityCluster;
   /** The workload namespaces, the main one first. */
   public readonly namespaces: string[];
@@ -103,7 +103,7 @@ export class SkyPilotServiceAccount extends Construct {
     return `gke_${project}_${location}_${clusterName}`;
   }
 
-  /** What belongs into `~/.sky/config.yaml` of those who launch, or into the configuration of SkyPilot's API server: YAML. */
+  /** Content of `~/.sky/config.yaml` of those who launch, or of the configuration of SkyPilot's API server, as YAML. */
   public get skyConfig(): string {
     return skyPilotConfig({
       context: this.contextName,
@@ -127,7 +127,7 @@ export class SkyPilotServiceAccount extends Construct {
 
   /**
    * Lets somebody else launch too, by the same rights: SkyPilot's client works with the user of the kubeconfig, which on GKE is a
-   * Google identity. Twice is once.
+   * Google identity. A second binding of the same subject changes nothing.
    *
    * @throws if the subject is a group and the cluster knows none
    */

@@ -1,4 +1,4 @@
-/** What a taint does to pods that do not tolerate it. */
+/** The effect of a taint on pods that do not tolerate it. */
 export enum GkeTaintEffect {
   /** They are not put on the node. */
   NO_SCHEDULE = "NO_SCHEDULE",
@@ -10,11 +10,11 @@ export enum GkeTaintEffect {
 
 /** A taint on every node of a pool. */
 export interface GkeTaint {
-  /** What pods tolerate, for example `team`. */
+  /** The key that pods tolerate, for example `team`. */
   readonly key: string;
   /** For example `research`. */
   readonly value: string;
-  /** What it does to the others. */
+  /** The effect on pods that do not tolerate it. */
   readonly effect: GkeTaintEffect;
 }
 
@@ -30,13 +30,13 @@ export enum GkeGpuDriverVersion {
 
 /** In which zones the autoscaler adds nodes. */
 export enum GkeLocationPolicy {
-  /** As many in each zone, as far as there are machines. */
+  /** The same number in each zone, as far as machines are available. */
   BALANCED = "BALANCED",
-  /** Where there are machines: unused reservations first, and for spot nodes where they last longest. */
+  /** Zones with available machines: unused reservations come first, and spot nodes go where they last longest. */
   ANY = "ANY",
 }
 
-/** How several pods share a GPU. */
+/** Sharing of a GPU between pods. */
 export enum GkeGpuSharingStrategy {
   /** They take turns. */
   TIME_SHARING = "TIME_SHARING",
@@ -46,7 +46,7 @@ export enum GkeGpuSharingStrategy {
 
 /** Several pods share each GPU of a node; each asks for one GPU. */
 export interface GkeGpuSharing {
-  /** How they share it. */
+  /** The way of sharing. */
   readonly strategy: GkeGpuSharingStrategy;
   /** Most pods on one GPU, 2 to 48. */
   readonly maxSharedClientsPerGpu: number;
@@ -76,7 +76,7 @@ export interface GkeBlueGreenUpgrade {
   readonly soakSeconds?: number;
 }
 
-/** How GKE replaces the nodes of a pool by those of a new version. */
+/** Upgrade settings of a pool: how GKE replaces its nodes with those of a new version. */
 export interface GkeUpgradeSettings {
   /**
    * Nodes that are added for the time of the upgrade. Together with `maxUnavailable` 1 to 20.
@@ -124,7 +124,7 @@ export interface GkeNodePool {
    */
   readonly locationPolicy?: GkeLocationPolicy;
   /**
-   * How GKE replaces the nodes when it upgrades them. Not with `flexStart`.
+   * How GKE replaces the nodes when it upgrades them. It cannot be given with `flexStart`.
    * https://cloud.google.com/kubernetes-engine/docs/concepts/node-pool-upgrade-strategies
    * @default - one new node, then one old one less, and so on
    */
@@ -176,13 +176,13 @@ export interface GkeNodePool {
    */
   readonly reservationName?: string;
   /**
-   * How long a node runs at the most, in seconds; then it is deleted. Another time replaces the pool.
+   * The longest time that a node runs, in seconds. GKE deletes it then. Another time replaces the pool.
    * @default - without end, or 7 days with `flexStart`
    */
   readonly maxRunDurationSeconds?: number;
   /**
-   * Flex-start: nodes come when there are some, at a lower price, and run for `maxRunDurationSeconds`. The pool starts empty, and GKE
-   * repairs none of its nodes. A change replaces the pool.
+   * Flex-start: nodes come when there are some, at a lower price, and run for `maxRunDurationSeconds`. The pool starts empty, and
+   * GKE repairs none of its nodes. A change replaces the pool.
    * https://cloud.google.com/kubernetes-engine/docs/concepts/dws
    * @default false
    */

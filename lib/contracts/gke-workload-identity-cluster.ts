@@ -2,15 +2,18 @@ import { ITerraformDependable, TerraformProvider } from "cdktf";
 import { IConstruct } from "constructs";
 import type { GkeNodePool } from "./gke-node-pool";
 
-/** How early a cluster gets new GKE versions. https://cloud.google.com/kubernetes-engine/docs/concepts/release-channels */
+/**
+ * The release channel, which decides how early a cluster gets new GKE versions.
+ * https://cloud.google.com/kubernetes-engine/docs/concepts/release-channels
+ */
 export enum GkeReleaseChannel {
-  /** As soon as they are out. */
+  /** New versions as soon as they are released. */
   RAPID = "RAPID",
   /** After some months in `RAPID`. */
   REGULAR = "REGULAR",
   /** After some months in `REGULAR`. */
   STABLE = "STABLE",
-  /** As in `REGULAR`, and each is supported for about two years. */
+  /** The versions of `REGULAR`, each supported for about two years. */
   EXTENDED = "EXTENDED",
 }
 
@@ -34,7 +37,7 @@ export interface GkeMaintenanceWindow {
 
 /** A GKE cluster with a workload identity pool, ours or not. */
 export interface IGkeWorkloadIdentityCluster extends IConstruct {
-  /** Whether it is made here, so that what it is not told it does not have. */
+  /** True if this library creates the cluster. It then has nothing that its properties do not name. */
   readonly owned: boolean;
   /** Name of the cluster. */
   readonly clusterName: string;
@@ -44,7 +47,7 @@ export interface IGkeWorkloadIdentityCluster extends IConstruct {
   readonly project: string;
   /** Whether GKE manages the nodes. */
   readonly autopilot: boolean;
-  /** The node pools; none with Autopilot, nor of a cluster that is not made here. */
+  /** The node pools; none with Autopilot, nor of a cluster that is not created here. */
   readonly nodePools: GkeNodePool[];
   /** Whether nodes may come from elsewhere than `nodePools`, so that pods which fit on none of these are let be. */
   readonly otherNodePools: boolean;
@@ -62,16 +65,16 @@ export interface IGkeWorkloadIdentityCluster extends IConstruct {
   readonly workloadIdentityPool: string;
   /** The Google provider of the cluster's own resources, if it is not the default one. */
   readonly googleProvider?: TerraformProvider;
-  /** Provider for Kubernetes objects in the cluster, made on first use. */
+  /** Provider for Kubernetes objects in the cluster, created on first use. */
   readonly kubernetesProvider: TerraformProvider;
-  /** Provider for Helm releases in the cluster, made on first use. */
+  /** Provider for Helm releases in the cluster, created on first use. */
   readonly helmProvider: TerraformProvider;
-  /** What every Kubernetes object in the cluster must wait for, so that it can be made and, on destroy, removed. */
+  /** Resources that every Kubernetes object in the cluster waits for, so that it can be created and, on destroy, deleted. */
   readonly kubernetesDependencies: ITerraformDependable[];
   /** Command that lets kubectl reach the cluster. */
   readonly credentialsCommand: string;
   /**
-   * What a resource of a Google API must wait for: the enablement of that API where the cluster enables it.
+   * Resources that a resource of a Google API waits for: the enablement of that API, where the cluster enables it.
    *
    * @param service for example `storage`
    */
@@ -86,7 +89,7 @@ export interface IGkeWorkloadIdentityCluster extends IConstruct {
   requireNetworkPolicyEngine(user: IConstruct): void;
 }
 
-/** What an owned and an existing cluster are told alike. */
+/** Properties of new and existing clusters. */
 export interface GkeClusterOptions {
   /** Name of the cluster. */
   readonly clusterName: string;
@@ -124,18 +127,18 @@ export interface GkeClusterOptions {
   /** @default - the default Google provider of the stack */
   readonly googleProvider?: TerraformProvider;
   /**
-   * Token of the providers that are made for Kubernetes objects and Helm releases: a reference, for example to an ephemeral
+   * Token of the providers that are created for Kubernetes objects and Helm releases: a reference, for example to an ephemeral
    * resource, which is in no plan and no state and is asked for anew at every apply.
    * @default - the Google provider's own: it is read when Terraform plans, lives for an hour, and is stored in the state
    */
   readonly kubernetesToken?: string;
-  /** @default - a provider made from the cluster's endpoint and `kubernetesToken` */
+  /** @default - a provider created from the cluster's endpoint and `kubernetesToken` */
   readonly kubernetesProvider?: TerraformProvider;
-  /** @default - a provider made from the cluster's endpoint and `kubernetesToken` */
+  /** @default - a provider created from the cluster's endpoint and `kubernetesToken` */
   readonly helmProvider?: TerraformProvider;
 }
 
-/** What a new cluster is told. */
+/** Properties of `GkeWorkloadIdentityCluster`. */
 export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
   /** Required unless `autopilot`. */
   readonly nodePools?: GkeNodePool[];
@@ -162,12 +165,12 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
   readonly subnetwork?: string;
   /**
    * Secondary range of the subnetwork for pods.
-   * @default - GKE makes one
+   * @default - GKE creates one
    */
   readonly podsRangeName?: string;
   /**
    * Secondary range of the subnetwork for Services.
-   * @default - GKE makes one
+   * @default - GKE creates one
    */
   readonly servicesRangeName?: string;
   /**
@@ -178,8 +181,8 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    */
   readonly privateNodes?: boolean;
   /**
-   * Who may reach the control plane's public address. Taken out again, they stay, because google 6.50 leaves them so: to let
-   * everybody in, name `0.0.0.0/0`.
+   * Address ranges that may reach the control plane's public address. Taken out again, they stay, because google 6.50 leaves them
+   * so: to let everybody in, name `0.0.0.0/0`.
    * @default - everybody (who has no credentials is refused)
    */
   readonly authorizedNetworks?: GkeAuthorizedNetwork[];
@@ -193,14 +196,14 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    */
   readonly binaryAuthorization?: boolean;
   /**
-   * Id of the service account that is made for the nodes.
+   * Id of the service account that is created for the nodes.
    * @default - "<clusterName>-<location>-nodes", shortened to 30 characters where needed
    */
   readonly nodeServiceAccountId?: string;
   /**
    * An existing service account for the nodes. It needs `roles/container.defaultNodeServiceAccount`, which is not granted
    * to an account that is not ours.
-   * @default - one is made
+   * @default - one is created
    */
   readonly nodeServiceAccountEmail?: string;
   /**
@@ -232,14 +235,15 @@ export interface GkeWorkloadIdentityClusterProps extends GkeClusterOptions {
    */
   readonly enableApis?: boolean;
   /**
-   * How long the creation, an update or the deletion of the cluster or of a node pool may take. What Terraform gives up goes on in
-   * Google Cloud, so a short time saves none: a cluster that came late is tainted, and the next apply replaces it.
+   * The longest time, in minutes, that the creation, an update or the deletion of the cluster or of a node pool may take. What
+   * Terraform gives up goes on in Google Cloud, so a short time saves none: a cluster that came late is tainted, and the next
+   * apply replaces it.
    * @default - 90 for the cluster and 120 for a node pool, as in newer versions of Google's provider
    */
   readonly timeoutMinutes?: number;
 }
 
-/** A cluster that is known by its attributes: one that the same stack makes, or one behind a provider of yours. */
+/** A cluster that is known by its attributes: one that the same stack creates, or one behind a provider of yours. */
 export interface GkeClusterAttributes extends GkeClusterOptions {
   /** For example `my-project.svc.id.goog`; for a cluster of the same stack the resource's own attribute. */
   readonly workloadIdentityPool: string;
@@ -254,7 +258,7 @@ export interface GkeClusterAttributes extends GkeClusterOptions {
    */
   readonly clusterCaCertificate?: string;
   /**
-   * What Kubernetes objects in the cluster must wait for: its node pools and the IAM of their account.
+   * Resources that Kubernetes objects in the cluster wait for: its node pools and the IAM of their account.
    * @default - nothing
    */
   readonly kubernetesDependencies?: ITerraformDependable[];

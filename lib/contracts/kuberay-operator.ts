@@ -7,17 +7,17 @@ import type { RayNetworkPeer } from "./ray-network-peer";
 
 /** The KubeRay operator of a cluster, ours or not. */
 export interface IKubeRayOperator extends IConstruct {
-  /** Where it runs. */
+  /** The cluster that it runs on. */
   readonly cluster: IGkeWorkloadIdentityCluster;
   /** Version of KubeRay, for example `1.6.2`; none where it is not known, and then only what all versions know is used. */
   readonly kuberayVersion?: string;
   /** From where the operator reaches Ray pods. */
   readonly networkPeer: RayNetworkPeer;
-  /** What a RayCluster waits for: the operator ready and its types served. */
+  /** Resources that a RayCluster waits for: the operator is then ready, and its types are served. */
   readonly rayClusterDependencies: ITerraformDependable[];
 }
 
-/** How to wait for the add-on. */
+/** Properties of `KubeRayOperator.gkeAddon`. */
 export interface KubeRayAddonProps {
   /** A cluster with `rayOperatorAddon`. */
   readonly cluster: IGkeWorkloadIdentityCluster;
@@ -33,7 +33,7 @@ export interface KubeRayAddonProps {
    */
   readonly gateImage?: string;
   /**
-   * Namespace of that Job, made here.
+   * Namespace of that Job, created here.
    * @default - `ray-operator-addon-` and a hash of the construct's path: stacks that share a cluster have one each
    */
   readonly gateNamespace?: string;
@@ -43,13 +43,13 @@ export interface KubeRayAddonProps {
    */
   readonly gateTolerations?: RayToleration[];
   /**
-   * How long the add-on may take to be ready after the first node.
+   * The longest time, in minutes, that the add-on may take to be ready after the first node.
    * @default 20
    */
   readonly timeoutMinutes?: number;
 }
 
-/** How to install the chart. */
+/** Properties of `KubeRayOperator.chart`. */
 export interface KubeRayChartProps {
   /** A cluster without the Ray Operator add-on. */
   readonly cluster: IGkeWorkloadIdentityCluster;
@@ -59,12 +59,12 @@ export interface KubeRayChartProps {
    */
   readonly kuberayVersion?: string;
   /**
-   * Namespace of the operator, made here.
+   * Namespace of the operator, created here.
    * @default kuberay-operator
    */
   readonly namespace?: string;
   /**
-   * Whether to make the namespace.
+   * Whether to create the namespace.
    * @default true
    */
   readonly createNamespace?: boolean;
@@ -85,9 +85,9 @@ export interface KubeRayChartProps {
   readonly values?: ManifestPart;
 }
 
-/** What is known of an existing operator. */
+/** Properties of `KubeRayOperator.existing`. */
 export interface ExistingKubeRayOperatorProps {
-  /** Where the operator runs. */
+  /** The cluster that the operator runs on. */
   readonly cluster: IGkeWorkloadIdentityCluster;
   /**
    * Version of KubeRay.

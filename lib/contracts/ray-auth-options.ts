@@ -1,6 +1,6 @@
-/** How Ray authenticates callers by itself. */
+/** Options of Ray's own authentication. */
 export enum RayAuthMode {
-  /** By one token that all callers and all pods of the Ray cluster know. Needs KubeRay 1.5.1 and Ray 2.52. */
+  /** One token, which all callers and all pods of the Ray cluster know. It needs KubeRay 1.5.1 and Ray 2.52. */
   TOKEN = "token",
 }
 
@@ -10,11 +10,11 @@ export enum RayAuthMode {
  * https://docs.ray.io/en/latest/cluster/kubernetes/user-guides/kuberay-auth.html
  */
 export interface RayAuthOptions {
-  /** How callers are told apart from strangers. */
+  /** The way of authentication. */
   readonly mode: RayAuthMode;
   /**
    * Secret in the Ray cluster's namespace whose key `auth_token` is the token. Needs KubeRay 1.6.
-   * @default - the operator makes a Secret with the name of the Ray cluster and a random token
+   * @default - the operator creates a Secret with the name of the Ray cluster and a random token
    */
   readonly secretName?: string;
   /**

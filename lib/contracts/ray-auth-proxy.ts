@@ -1,10 +1,10 @@
 import type { IRayCluster } from "./ray-cluster";
 import type { RayToleration } from "./ray-groups";
 
-/** Where the proxy runs. */
+/** Placement of the proxy. */
 export enum RayAuthProxyPlacement {
   /**
-   * In pods of its own, in a namespace of its own. The Ray cluster is as KubeRay makes it, so RayJobs and RayServices work
+   * In pods of its own, in a namespace of its own. The Ray cluster is as KubeRay creates it, so RayJobs and RayServices work
    * beside it, and its port 8265 is closed to everybody else by its network policy. The cluster must enforce network policies.
    */
   DEPLOYMENT = "DEPLOYMENT",

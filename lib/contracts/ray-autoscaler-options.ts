@@ -2,15 +2,15 @@
 export enum RayAutoscalerVersion {
   /** The one that has been there from the start. */
   V1 = "v1",
-  /** With it no container of a pod is started again: the operator replaces the pod (`restartPolicy: Never`). */
+  /** The second autoscaler. The operator replaces a pod whose container has ended (`restartPolicy: Never`). */
   V2 = "v2",
 }
 
-/** How fast the number of workers grows. */
+/** Speed at which the number of workers grows. */
 export enum RayUpscalingMode {
   /** At most as many workers are pending as the Ray cluster is large. */
   CONSERVATIVE = "Conservative",
-  /** As fast as the nodes come. */
+  /** All pending workers at once, as fast as nodes come. */
   DEFAULT = "Default",
 }
 
@@ -26,7 +26,7 @@ export interface RayAutoscalerOptions {
    */
   readonly version?: RayAutoscalerVersion;
   /**
-   * How long a worker has nothing to do before it ends.
+   * Seconds that a worker is idle before it ends.
    * @default 60
    */
   readonly idleTimeoutSeconds?: number;

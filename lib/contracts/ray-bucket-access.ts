@@ -15,7 +15,7 @@ export interface BucketLifecycleRule {
    */
   readonly ageDays?: number;
   /**
-   * How many newer versions there are; needs `versioning`.
+   * The number of newer versions of the object. It needs `versioning`.
    * @default - any number
    */
   readonly newerVersions?: number;
@@ -37,29 +37,29 @@ export interface BucketGrantOptions {
   readonly objectPrefix?: string;
 }
 
-/** What access to a bucket is told. */
+/** Properties of `RayBucketAccess`. */
 export interface RayBucketAccessProps extends WorkloadIdentityOptions {
-  /** Where the pods run that use the bucket. */
+  /** The cluster of the pods that use the bucket. */
   readonly cluster: IGkeWorkloadIdentityCluster;
   /** Globally unique name of the bucket. https://cloud.google.com/storage/docs/buckets#naming */
   readonly bucketName: string;
   /**
-   * Whether to make the bucket. An existing one is left as it is but for the grants.
+   * Whether to create the bucket. An existing one is left as it is but for the grants.
    * @default true
    */
   readonly createBucket?: boolean;
   /**
-   * Who gets access first. Give this, or the name of an account to make: `namespace` and `serviceAccountName`.
-   * @default - an identity is made
+   * The identity that gets access. Give this, or the name of an account to create: `namespace` and `serviceAccountName`.
+   * @default - an identity is created
    */
   readonly identity?: IWorkloadIdentity;
   /**
-   * Namespace of the identity that is made.
+   * Namespace of the identity that is created.
    * @default - required without `identity`
    */
   readonly namespace?: string;
   /**
-   * Kubernetes service account of the identity that is made.
+   * Kubernetes service account of the identity that is created.
    * @default - required without `identity`
    */
   readonly serviceAccountName?: string;
@@ -91,7 +91,7 @@ export interface RayBucketAccessProps extends WorkloadIdentityOptions {
    */
   readonly versioning?: boolean;
   /**
-   * How long deleted objects can be restored, and are paid for: 7 to 90 days, or 0 for not at all. Taken out again, the bucket
+   * Days for which deleted objects can be restored, and are paid for: 7 to 90, or 0 for none. Taken out again, the bucket
    * keeps what it has: google 6.50 leaves it so.
    * @default - the project's setting, which is 7 unless changed
    */

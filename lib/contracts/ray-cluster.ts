@@ -12,7 +12,7 @@ import type { RayPods } from "./ray-pods";
 import type { RayReadinessOptions } from "./ray-readiness-options";
 import type { IWorkloadIdentity } from "./workload-identity";
 
-/** What happens to running pods when the description of the Ray cluster changes. */
+/** How running pods follow a change of the Ray cluster. */
 export enum RayClusterUpgradeStrategy {
   /** All pods are replaced, running jobs end. Needs KubeRay 1.6. */
   RECREATE = "Recreate",
@@ -22,7 +22,7 @@ export enum RayClusterUpgradeStrategy {
 
 /** A Ray cluster, ours or not, that features can add to until synth. */
 export interface IRayCluster extends IConstruct {
-  /** Where it runs. */
+  /** The cluster that it runs on. */
   readonly cluster: IGkeWorkloadIdentityCluster;
   /** Its namespace. */
   readonly namespace: string;
@@ -34,15 +34,15 @@ export interface IRayCluster extends IConstruct {
   readonly kuberayVersion?: string;
   /** Version of Ray in its pods; none where it is not known. */
   readonly rayVersion?: string;
-  /** How Ray authenticates callers by itself; none where it does not. */
+  /** Options of Ray's own authentication; none where Ray does not authenticate callers. */
   readonly authOptions?: RayAuthOptions;
-  /** What objects in its namespace wait for: the namespace itself where it is made in the same plan. */
+  /** Resources that objects in its namespace wait for: the namespace, where the same plan creates it. */
   readonly namespaceDependencies: ITerraformDependable[];
   /** True if this library creates the network policy of the pods, so that `allowFrom` can let somebody in. */
   readonly networkPolicy: boolean;
-  /** What is added to the head pod. */
+  /** Additions to the head pod. */
   readonly head: RayPods;
-  /** What is added to the pods of every worker group. */
+  /** Additions to the pods of every worker group. */
   readonly workers: RayPods;
   /**
    * Lets somebody reach the pods over the network.
@@ -54,7 +54,7 @@ export interface IRayCluster extends IConstruct {
 
 /** A Ray cluster that is deployed by other means. */
 export interface RayClusterAttributes {
-  /** Where it runs. */
+  /** The cluster that it runs on. */
   readonly cluster: IGkeWorkloadIdentityCluster;
   /** Its namespace. */
   readonly namespace: string;
@@ -69,7 +69,7 @@ export interface RayClusterAttributes {
   /** @default - Ray does not authenticate callers */
   readonly authOptions?: RayAuthOptions;
   /**
-   * What objects in its namespace wait for, such as the namespace where the same stack makes it.
+   * Resources that objects in its namespace wait for, such as the namespace where the same stack creates it.
    * @default - the cluster's nodes, and the namespace where another construct of the stack has it created
    */
   readonly namespaceDependencies?: ITerraformDependable[];
@@ -88,7 +88,7 @@ export interface RayClusterAttributes {
 
 /** Properties of `RayCluster`. */
 export interface RayClusterProps {
-  /** Who makes the pods, and so in which cluster. */
+  /** The operator that creates the pods, and with it the GKE cluster. */
   readonly operator: IKubeRayOperator;
   /** Name of the RayCluster object. */
   readonly rayClusterName: string;
@@ -100,7 +100,7 @@ export interface RayClusterProps {
   /** @default - rayproject/ray of the Ray version */
   readonly image?: string;
   /**
-   * Who the pods are in Google Cloud. The pods wait for every grant that is made to it.
+   * Identity of the pods in Google Cloud. The pods wait for every grant that is created to it.
    * @default - a plain service account, with no rights in Google Cloud
    */
   readonly identity?: IWorkloadIdentity;
@@ -112,13 +112,13 @@ export interface RayClusterProps {
    */
   readonly namespace?: string;
   /**
-   * Whether to make the namespace; only without `identity`.
+   * Whether to create the namespace; only without `identity`.
    * @default - true, but for `default`, `kube-system` and a reference to another resource
    */
   readonly createNamespace?: boolean;
   /**
-   * Which pods the namespace admits, where it is made; only without `identity`, whose `podSecurityStandard` it is then. What is
-   * added to the Ray pods and falls short of it is an error at synth.
+   * Which pods the namespace admits, where it is created here; only without `identity`, whose `podSecurityStandard` it is then.
+   * What is added to the Ray pods and falls short of it is an error at synth.
    * @default PodSecurityStandard.BASELINE
    */
   readonly podSecurityStandard?: PodSecurityStandard;
@@ -149,7 +149,7 @@ export interface RayClusterProps {
   readonly autoscalerPolicy?: boolean;
   /**
    * A Redis that keeps what the head knows, so that it may be lost.
-   * @default - what the head knows ends with it
+   * @default - none: the state of the head ends with it
    */
   readonly gcsFaultToleranceOptions?: RayGcsFaultToleranceOptions;
   /**

@@ -17,14 +17,14 @@ export interface RayToleration {
 }
 
 /**
- * How evenly the pods of a group are spread, among those of the group.
+ * A rule by which the pods of a group are spread evenly.
  * https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
  */
 export interface RayTopologySpreadConstraint {
   /** Label of the nodes that tells places apart, for example `topology.kubernetes.io/zone`. */
   readonly topologyKey: string;
   /**
-   * By how many pods two places may differ.
+   * The number of pods by which two places may differ.
    * @default 1
    */
   readonly maxSkew?: number;
@@ -35,7 +35,7 @@ export interface RayTopologySpreadConstraint {
   readonly whenUnsatisfiable?: string;
 }
 
-/** What the head group and a worker group have in common. */
+/** Properties of the head group and of worker groups. */
 export interface RayGroup {
   /** CPUs of a pod: request and limit. */
   readonly cpu: number;
@@ -93,7 +93,7 @@ export interface RayGroup {
    * @default - the cluster's default priority
    */
   readonly priorityClassName?: string;
-  /** @default - wherever the scheduler likes */
+  /** @default - none: the scheduler chooses the nodes */
   readonly topologySpreadConstraints?: RayTopologySpreadConstraint[];
 }
 

@@ -2,7 +2,7 @@ import type { GkeNodePool } from "./gke-node-pool";
 import type { GkeAuthorizedNetwork } from "./gke-workload-identity-cluster";
 import type { RayGroup, RayWorkerGroup } from "./ray-groups";
 
-/** What the platform is told; everything has a default. */
+/** Properties of `RayPlatformStack`. Each has a default. */
 export interface RayPlatformStackProps {
   /** @default cloud-bucket-cluster */
   readonly clusterName?: string;
@@ -19,7 +19,7 @@ export interface RayPlatformStackProps {
    */
   readonly autopilot?: boolean;
   /**
-   * Id of the service account that is made for the nodes.
+   * Id of the service account that is created for the nodes.
    * @default - "<clusterName>-<location>-nodes", shortened to 30 characters where needed
    */
   readonly nodeServiceAccountId?: string;
@@ -44,9 +44,9 @@ export interface RayPlatformStackProps {
   readonly network?: string;
   /** @default - the network's subnetwork in the cluster's region */
   readonly subnetwork?: string;
-  /** @default - GKE makes one */
+  /** @default - GKE creates one */
   readonly podsRangeName?: string;
-  /** @default - GKE makes one */
+  /** @default - GKE creates one */
   readonly servicesRangeName?: string;
   /**
    * Nodes without public addresses. They then need Cloud NAT, or images from Artifact Registry, to start anything.
@@ -68,7 +68,7 @@ export interface RayPlatformStackProps {
   /** @default - "<project id>-ray" */
   readonly bucketName?: string;
   /**
-   * Where the bucket appears as a folder in every pod, for example `/data`.
+   * The folder of every pod where the bucket appears, for example `/data`.
    * @default - nowhere
    */
   readonly bucketMountPath?: string;

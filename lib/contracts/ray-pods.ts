@@ -3,14 +3,14 @@ import { IConstruct } from "constructs";
 import { invalid } from "../private/validation";
 import type { ManifestPart } from "./manifest";
 
-/** What the operator and this library call their own containers. */
+/** Names of the containers of the operator and of this library. */
 const OWN_CONTAINERS = ["ray-head", "ray-worker", "autoscaler", "wait-gcs-ready"];
 
 /** Volumes of containers beside Ray, with a token of Kubernetes. */
 const OWN_VOLUMES = ["autoscaler-token"];
 
 /**
- * What features add to the head pod, or to every worker pod, of a Ray cluster. Everything is collected until synth, so the
+ * Additions of features to the head pod, or to every worker pod, of a Ray cluster. Everything is collected until synth, so the
  * order does not matter. For a Ray cluster that is deployed by other means it is plain data to put into its manifest.
  *
  * Containers, volumes and volume mounts are written as in a Kubernetes manifest.
@@ -96,7 +96,7 @@ export class RayPods {
     return this.volumeGroup;
   }
 
-  /** What the pods wait for. */
+  /** Resources that the pods wait for. */
   public get dependencies(): ITerraformDependable[] {
     return [...this.awaited];
   }

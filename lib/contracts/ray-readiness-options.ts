@@ -1,8 +1,8 @@
-/** How an apply waits for the pods of a Ray cluster. */
+/** Options of the wait for the pods of a Ray cluster. */
 export interface RayReadinessOptions {
   /**
-   * How long the pods may take to be Ready, nodes and images included. An image that cannot be pulled for two minutes is
-   * not waited for any longer.
+   * The longest time, in minutes, that the pods may take to be Ready, nodes and images included. An image that cannot be pulled
+   * for two minutes is not waited for any longer.
    * @default 20
    */
   readonly timeoutMinutes?: number;

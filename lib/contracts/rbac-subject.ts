@@ -10,7 +10,7 @@ export enum RbacSubjectKind {
 
 /** Somebody whom Kubernetes RBAC can give rights to. https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
 export class RbacSubject {
-  /** A Kubernetes service account; it may be made later, or by other means. */
+  /** A Kubernetes service account; it may be created later, or by other means. */
   public static serviceAccount(name: string, namespace: string): RbacSubject {
     return new RbacSubject(RbacSubjectKind.SERVICE_ACCOUNT, name, namespace);
   }
@@ -32,7 +32,7 @@ export class RbacSubject {
   }
 
   private constructor(
-    /** What it is. */
+    /** The kind of subject. */
     public readonly kind: RbacSubjectKind,
     /** Its name: of a service account, or an email. */
     public readonly subjectName: string,

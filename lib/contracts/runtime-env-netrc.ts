@@ -8,19 +8,19 @@ export interface NetrcMachine {
   /** Name of the user. */
   readonly login: string;
   /**
-   * Terraform variable with the password or access token. It is made sensitive and ephemeral, so that its value is in neither
+   * Terraform variable with the password or access token. It is created sensitive and ephemeral, so that its value is in neither
    * the synthesized JSON nor a saved plan nor the state; it must have no default.
    */
   readonly password: TerraformVariable;
 }
 
-/** Where the credentials come from. */
+/** Properties of `RuntimeEnvNetrc`. */
 export interface RuntimeEnvNetrcProps {
-  /** Whose `runtime_env` may name private sources; made here or by other means. */
+  /** The Ray cluster whose `runtime_env` may name private sources, created here or by other means. */
   readonly rayCluster: IRayCluster;
   /**
    * An existing Secret in the Ray cluster's namespace whose key `.netrc` is a netrc file; Terraform never sees what is in it.
-   * @default - a Secret is made from `machines`
+   * @default - a Secret is created from `machines`
    */
   readonly existingSecretName?: string;
   /**

@@ -1,4 +1,4 @@
-/** What tasks may ask of a namespace. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
+/** The Pod Security Standard of namespaces for tasks. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
 export enum SkyPilotPodSecurity {
   /** Everything, also to be root on the node. */
   PRIVILEGED = "privileged",
@@ -6,7 +6,7 @@ export enum SkyPilotPodSecurity {
   BASELINE = "baseline",
 }
 
-/** How SkyPilot runs its pods. https://docs.skypilot.co/en/latest/cloud-setup/cloud-permissions/kubernetes.html */
+/** The identity that SkyPilot gives its pods. https://docs.skypilot.co/en/latest/cloud-setup/cloud-permissions/kubernetes.html */
 export enum SkyPilotRemoteIdentity {
   /** They call the API server as the workload's service account, with its rights. */
   CUSTOM_SERVICE_ACCOUNT = "CUSTOM_SERVICE_ACCOUNT",
@@ -17,7 +17,7 @@ export enum SkyPilotRemoteIdentity {
   LOCAL_CREDENTIALS = "LOCAL_CREDENTIALS",
 }
 
-/** What SkyPilot is used for besides launching, reaching and stopping clusters. Each adds the rights it names and no more. */
+/** Features of SkyPilot besides launching, reaching and stopping clusters. Each adds the rights that it names and no more. */
 export interface SkyPilotFeatures {
   /**
    * `sky gpus list` and `sky status-kubernetes`: list the pods of all namespaces, with their images, commands and
@@ -26,25 +26,25 @@ export interface SkyPilotFeatures {
    */
   readonly gpuAvailability?: boolean;
   /**
-   * Mount object stores into tasks: make the DaemonSet `fusermount-server` in `skypilot-system`, which is root on every node. An
+   * Mount object stores into tasks: create the DaemonSet `fusermount-server` in `skypilot-system`, which is root on every node. An
    * admission policy holds it to SkyPilot's own shape. Tasks mount a folder of the node, so the workload namespaces must admit
    * privileged pods.
    * @default false
    */
   readonly objectStoreMounts?: boolean;
   /**
-   * Ports by an ingress (`ports: ingress`): make ingresses in the workload namespaces, which can take over paths and host names
+   * Ports by an ingress (`ports: ingress`): create ingresses in the workload namespaces, which can take over paths and host names
    * of others, and list ingress classes and the Services of `ingress-nginx`, a namespace that must exist.
    * @default false
    */
   readonly ingressPorts?: boolean;
   /**
-   * `sky volumes`: make and delete persistent volume claims, list storage classes and volumes.
+   * `sky volumes`: create and delete persistent volume claims, list storage classes and volumes.
    * @default false
    */
   readonly volumes?: boolean;
   /**
-   * Controllers that outlive their pod: make and delete Deployments and persistent volume claims.
+   * Controllers that outlive their pod: create and delete Deployments and persistent volume claims.
    * @default false
    */
   readonly haControllers?: boolean;
@@ -60,7 +60,7 @@ export interface SkyPilotFeatures {
    */
   readonly gpuMetrics?: boolean;
   /**
-   * SkyPilot up to 0.10: make Secrets in the workload namespaces, and so tokens for every service account there.
+   * SkyPilot up to 0.10: create Secrets in the workload namespaces, and so tokens for every service account there.
    * @default false
    */
   readonly legacySshSecret?: boolean;

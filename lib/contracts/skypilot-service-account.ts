@@ -2,9 +2,9 @@ import type { IGkeWorkloadIdentityCluster } from "./gke-workload-identity-cluste
 import type { SkyPilotFeatures, SkyPilotPodSecurity, SkyPilotRemoteIdentity } from "./skypilot-options";
 import type { IWorkloadIdentity } from "./workload-identity";
 
-/** What SkyPilot is to be able to do, and as whom. */
+/** Properties of `SkyPilotServiceAccount`. */
 export interface SkyPilotServiceAccountProps {
-  /** Where SkyPilot launches. */
+  /** The cluster that SkyPilot launches on. */
   readonly cluster: IGkeWorkloadIdentityCluster;
   /**
    * Namespace of the pods. Who may launch in it can read every Secret and use every service account there: give it no other
@@ -17,7 +17,7 @@ export interface SkyPilotServiceAccountProps {
    */
   readonly additionalNamespaces?: string[];
   /**
-   * Whether to make the workload namespaces.
+   * Whether to create the workload namespaces.
    * @default - true, but for `default`, `kube-system` and references to other resources
    */
   readonly createNamespace?: boolean;
@@ -37,22 +37,22 @@ export interface SkyPilotServiceAccountProps {
    */
   readonly launcherNamespace?: string;
   /**
-   * Whether to make the launcher's namespace.
+   * Whether to create the launcher's namespace.
    * @default - true, but for `default`, `kube-system` and references to other resources
    */
   readonly createLauncherNamespace?: boolean;
   /**
-   * Whether to make the launcher's service account.
+   * Whether to create the launcher's service account.
    * @default true
    */
   readonly createServiceAccount?: boolean;
   /**
-   * Who the pods are.
+   * Name of the service account of the pods.
    * @default - "<serviceAccountName>-workload"
    */
   readonly workloadServiceAccountName?: string;
   /**
-   * Who the pods are, where they act in Google Cloud too: `bucket.grantReadWrite(identity)` then lets tasks use a bucket. In
+   * Identity of the pods, where they act in Google Cloud too: `bucket.grantReadWrite(identity)` then lets tasks use a bucket. In
    * additional namespaces the account of that name means nothing in Google Cloud.
    * @default - a plain service account
    */
@@ -63,17 +63,17 @@ export interface SkyPilotServiceAccountProps {
    */
   readonly sharedIdentity?: boolean;
   /**
-   * What SkyPilot is used for besides launching, reaching and stopping clusters.
+   * Features of SkyPilot besides launching, reaching and stopping clusters.
    * @default - nothing
    */
   readonly features?: SkyPilotFeatures;
   /**
-   * How SkyPilot is told to run its pods.
+   * The identity that SkyPilot gives its pods.
    * @default SkyPilotRemoteIdentity.CUSTOM_SERVICE_ACCOUNT
    */
   readonly remoteIdentity?: SkyPilotRemoteIdentity;
   /**
-   * Pod Security standard that the workload namespaces made here enforce.
+   * Pod Security standard that the workload namespaces created here enforce.
    * @default - BASELINE; PRIVILEGED with `objectStoreMounts` or `hostNetwork`
    */
   readonly podSecurity?: SkyPilotPodSecurity;
@@ -84,8 +84,8 @@ export interface SkyPilotServiceAccountProps {
    */
   readonly resourceQuota?: { [resource: string]: string };
   /**
-   * Whether to make the namespace `skypilot-system` and its admission policy, for `objectStoreMounts`; false where another
-   * stack makes them.
+   * Whether to create the namespace `skypilot-system` and its admission policy, for `objectStoreMounts`; false where another
+   * stack creates them.
    * @default true
    */
   readonly createSkyPilotSystem?: boolean;

@@ -15,29 +15,29 @@ export interface IWorkloadIdentity extends IConstruct {
   readonly googleServiceAccountEmail?: string;
   /** The IAM member to grant roles to: `serviceAccount:...`, or `principal://...` where pods act as themselves. */
   readonly member: string;
-  /** What objects in the namespace wait for: the namespace itself where it is made here. */
+  /** Resources that objects in the namespace wait for: the namespace, where it is created here. */
   readonly namespaceDependencies: ITerraformDependable[];
-  /** What a pod with this identity waits for: the account, its binding, and every grant made to it so far. */
+  /** Resources that a pod with this identity waits for: the account, its binding, and every grant so far. */
   readonly podDependencies: ITerraformDependable[];
   /** Makes pods with this identity wait for something more, such as a role granted by other means. */
   addPodDependency(dependency: ITerraformDependable): void;
 }
 
-/** How pods act in Google Cloud; with none of these they act as themselves, as a federated principal. */
+/** Ways in which pods act in Google Cloud. With none of these they act as themselves, as a federated principal. */
 export interface WorkloadIdentityOptions {
   /**
-   * Whether to make the namespace. It is made once, however many constructs use it; they must agree.
+   * Whether to create the namespace. It is created once, however many constructs use it; they must agree.
    * @default - true, but for `default`, `kube-system` and a reference to another resource
    */
   readonly createNamespace?: boolean;
   /**
-   * Which pods the namespace admits, where it is made; constructs that share it must agree. Workloads that fall short of
+   * Which pods the namespace admits, where it is created here; constructs that share it must agree. Workloads that fall short of
    * RESTRICTED are admitted or refused by it, and named in a warning and in the audit log in any case.
    * @default PodSecurityStandard.BASELINE
    */
   readonly podSecurityStandard?: PodSecurityStandard;
   /**
-   * Whether to make the Kubernetes service account. An existing one is annotated where that is needed.
+   * Whether to create the Kubernetes service account. An existing one is annotated where that is needed.
    * @default true
    */
   readonly createServiceAccount?: boolean;
@@ -49,8 +49,8 @@ export interface WorkloadIdentityOptions {
    */
   readonly automountServiceAccountToken?: boolean;
   /**
-   * Id of a Google service account that is made for the pods to act as.
-   * @default - none is made
+   * Id of a Google service account that is created for the pods to act as.
+   * @default - none is created
    */
   readonly googleServiceAccountId?: string;
   /**
@@ -65,9 +65,9 @@ export interface WorkloadIdentityOptions {
   readonly projectNumber?: string;
 }
 
-/** What an identity is told. */
+/** Properties of `WorkloadIdentity`. */
 export interface WorkloadIdentityProps extends WorkloadIdentityOptions {
-  /** Where the pods run. */
+  /** The cluster that the pods run on. */
   readonly cluster: IGkeWorkloadIdentityCluster;
   /** Namespace of the pods. */
   readonly namespace: string;

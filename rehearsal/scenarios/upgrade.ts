@@ -204,12 +204,11 @@ const RAY_UPGRADES: readonly Upgrade[] = [
     { workerGroups: [LARGER] },
     release("spec.workerGroupSpecs.0.maxReplicas"),
   ),
-  // KubeRay does not take a toleration for a change, because others than the user add some.
-  ray(
-    "head.tolerations",
-    { head: { ...HEAD, tolerations: [{ key: "team", value: "research" }] } },
-    release(`${HEAD_SPEC}.tolerations`),
-  ),
+  // KubeRay does not take a toleration for a change, because others than the user add some. The pod that waits on destroy has it too.
+  ray("head.tolerations", { head: { ...HEAD, tolerations: [{ key: "team", value: "research" }] } }, [
+    ...release(`${HEAD_SPEC}.tolerations`),
+    "values.0.drain.pod.tolerations",
+  ]),
   ray("networkPolicy, off", { networkPolicy: false, networkPeers: undefined }, ["delete", POLICY]),
   ray("networkPolicy, on", { networkPolicy: true }, ["create", POLICY]),
   ray(
@@ -220,7 +219,11 @@ const RAY_UPGRADES: readonly Upgrade[] = [
     // They still have the environment that was taken back meanwhile.
     { pods: "replaced" },
   ),
-  ray("head.env, with NONE", { head: { ...HEAD, env: { TEAM: "research" } } }, release(HEAD_SPEC)),
+  // The toleration goes with it.
+  ray("head.env, with NONE", { head: { ...HEAD, env: { TEAM: "research" } } }, [
+    ...release(HEAD_SPEC),
+    "values.0.drain.pod.tolerations",
+  ]),
   ray(
     "upgradeStrategy, RECREATE",
     { upgradeStrategy: undefined },

@@ -87,7 +87,7 @@ export interface SubjectRole {
 /** The bindings of each construct by what tells them apart. */
 const bindings = new WeakMap<IConstruct, Map<string, PlainResource>>();
 
-/** Binds somebody to a Role, by a binding of their own, so that others keep theirs when it goes. Twice is once. */
+/** Binds somebody to a Role, by a binding of their own, so that others keep theirs when it goes. A second binding of the same subject changes nothing. */
 export function bindSubject(
   scope: Construct,
   idPrefix: string,
