@@ -14,7 +14,7 @@ import { requireAgreement } from "./pod-template";
 /**
  * The checks of a Ray cluster that need what other constructs add to its pods, and what overrides change.
  *
- * @param render the manifest as the operator will read it
+ * @param manifest the RayCluster as the operator will read it
  * @param workerServiceAccountName account of the worker pods
  */
 export function renderedChecks(
