@@ -7,10 +7,6 @@ const FOLDER = resolve(__dirname, "../lib/jobs");
 const ANNOTATION = "cdktf-gke-ray/description";
 const SERVED = { json: { resources: [{ name: "rayclusters" }, { name: "rayjobs" }] } };
 
-let host: ProgramHost;
-beforeEach(() => (host = new ProgramHost()));
-afterEach(() => host.close());
-
 /** Gives these answers one after the other, and the last one from then on. */
 function inTurn(...answers: Answer[]): (call: Call) => Answer {
   return () => (answers.length > 1 ? answers.shift()! : answers[0]);
@@ -43,7 +39,7 @@ test("no program has what Terraform, Kubernetes or Helm would put something else
 });
 
 describe("the gate", () => {
-  testWithPython("ends when RayClusters are served", async () => {
+  testWithPython("ends when RayClusters are served", async (host) => {
     await host.serve(() => SERVED);
 
     expect(await host.run("wait_for_ray_api")).toEqual({
@@ -53,7 +49,7 @@ describe("the gate", () => {
     expect(host.calls).toEqual([{ request: "GET /apis/ray.io/v1", token: "token" }]);
   });
 
-  testWithPython("waits while the API is not served, and while other types of it are", async () => {
+  testWithPython("waits while the API is not served, and while other types of it are", async (host) => {
     await host.serve(inTurn({ status: 404 }, { json: { resources: [{ name: "rayjobs" }] } }, SERVED));
 
     const { exitCode, output } = await host.run("wait_for_ray_api");
@@ -67,7 +63,7 @@ describe("the gate", () => {
     ]);
   });
 
-  testWithPython("waits while nobody listens", async () => {
+  testWithPython("waits while nobody listens", async (host) => {
     await host.serve(() => SERVED);
     await host.unreachable();
     let running = true;
@@ -81,7 +77,7 @@ describe("the gate", () => {
     expect(output).toMatch(/^CallError: GET \/apis\/ray.io\/v1: .*Connection refused/);
   });
 
-  testWithPython("gives up a call that is not answered, and makes another", async () => {
+  testWithPython("gives up a call that is not answered, and makes another", async (host) => {
     await host.serve(inTurn("nothing", SERVED));
 
     const { exitCode, output } = await host.run("wait_for_ray_api", [], { callSeconds: 0.3 });
@@ -90,7 +86,7 @@ describe("the gate", () => {
     expect(output).toMatch(/^CallError: GET \/apis\/ray.io\/v1: .*timed out$/m);
   });
 
-  testWithPython("shows the token that is valid now", async () => {
+  testWithPython("shows the token that is valid now", async (host) => {
     await host.serve(({ token }) => {
       host.setToken("new token\n");
       return token === "new token" ? SERVED : { status: 401 };
@@ -100,7 +96,7 @@ describe("the gate", () => {
     expect(host.calls.map(({ token }) => token)).toEqual(["token", "new token"]);
   });
 
-  testWithPython("takes a certificate authority that Python 3.13 by itself does not", async () => {
+  testWithPython("takes a certificate authority that Python 3.13 by itself does not", async (host) => {
     await host.serve(() => SERVED);
     const prelude = `
 import ssl
@@ -118,7 +114,7 @@ ssl.create_default_context = strict`;
 describe("the drain", () => {
   const pods = (...names: string[]) => ({ json: { items: names.map((name) => ({ metadata: { name } })) } });
 
-  testWithPython("waits while pods remain and ends when the last one is gone", async () => {
+  testWithPython("waits while pods remain and ends when the last one is gone", async (host) => {
     await host.serve(inTurn(pods("head", "worker"), pods("head"), pods()));
 
     expect(await host.run("drain", ["ray", "mini"])).toEqual({
@@ -130,7 +126,7 @@ describe("the drain", () => {
     );
   });
 
-  testWithPython("takes a list that is null for an empty one, as Go writes it", async () => {
+  testWithPython("takes a list that is null for an empty one, as Go writes it", async (host) => {
     await host.serve(() => ({ json: { items: null } }));
 
     expect((await host.run("drain", ["ray", "mini"])).exitCode).toBe(0);
@@ -141,7 +137,7 @@ describe.each([
   ["the gate", "wait_for_ray_api", [], SERVED],
   ["the drain", "drain", ["ray", "mini"], { json: { items: [] } }],
 ] as const)("%s goes on", (_what, program, args, good) => {
-  testWithPython("after every bad answer", async () => {
+  testWithPython("after every bad answer", async (host) => {
     await host.serve(inTurn(...TROUBLES.map(([, answer]) => answer), good));
 
     const { exitCode, output } = await host.run(program, [...args]);
@@ -169,7 +165,7 @@ describe("the wait for a Ray cluster", () => {
   }
 
   /** Runs the wait to its end; a RayCluster has two workers unless it is said otherwise. */
-  async function wait(cluster: Cluster) {
+  async function wait(host: ProgramHost, cluster: Cluster) {
     const ray = inTurn(...(cluster.ray ?? [rayCluster({ workerGroupSpecs: [worker] })]));
     const pods = inTurn(...cluster.pods);
     const written = inTurn(...(cluster.written ?? [{ json: {} }]));
@@ -215,8 +211,10 @@ describe("the wait for a Ray cluster", () => {
     });
   }
 
-  testWithPython("writes down that the head and the fewest workers are ready", async () => {
-    const { exitCode, requests, result } = await wait({ pods: [list(), list(head), list(head, ...workers)] });
+  testWithPython("writes down that the head and the fewest workers are ready", async (host) => {
+    const { exitCode, requests, result } = await wait(host, {
+      pods: [list(), list(head), list(head, ...workers)],
+    });
 
     expect({ exitCode, requests, result }).toEqual({
       exitCode: 0,
@@ -225,10 +223,10 @@ describe("the wait for a Ray cluster", () => {
     });
   });
 
-  testWithPython("waits for every host of a group, and for no pod that is about to go", async () => {
+  testWithPython("waits for every host of a group, and for no pod that is about to go", async (host) => {
     const hosts = rayCluster({ workerGroupSpecs: [{ groupName: "tpu", minReplicas: 1, numOfHosts: 2 }] });
     const going = pod("host-2", "tpu", READY, { deletionTimestamp: "2026-01-01T00:00:00Z" });
-    const { output, result } = await wait({
+    const { output, result } = await wait(host, {
       ray: [hosts],
       pods: [
         list(head, pod("host-1", "tpu", READY), going),
@@ -240,10 +238,10 @@ describe("the wait for a Ray cluster", () => {
     expect(result.ready).toBe("true");
   });
 
-  testWithPython("does not count a head of an older description", async () => {
+  testWithPython("does not count a head of an older description", async (host) => {
     const template = (value: string) => ({ metadata: { annotations: { [ANNOTATION]: value } } });
     const of = (value: string) => pod("head", "headgroup", READY, template(value).metadata);
-    const { output, result } = await wait({
+    const { output, result } = await wait(host, {
       ray: [rayCluster({ headGroupSpec: { template: template("new") } })],
       pods: [list(head), list(of("old")), list(of("new"))],
     });
@@ -255,7 +253,7 @@ describe("the wait for a Ray cluster", () => {
 
   testWithPython(
     "says when the time is up which pods are not ready and why, and makes way for another Job",
-    async () => {
+    async (host) => {
       const unscheduled = {
         type: "PodScheduled",
         status: "False",
@@ -269,7 +267,7 @@ describe("the wait for a Ray cluster", () => {
         lastState: { terminated: { exitCode: 137 } },
       };
       const failure = { type: "ReplicaFailure", status: "True", message: "exceeded quota" };
-      const { exitCode, requests, result } = await wait({
+      const { exitCode, requests, result } = await wait(host, {
         ray: [rayCluster({ workerGroupSpecs: [worker] }, { status: { conditions: [failure] } })],
         pods: [
           list(
@@ -296,8 +294,8 @@ describe("the wait for a Ray cluster", () => {
     },
   );
 
-  testWithPython("waits no longer for an image that fails to come for too long", async () => {
-    const { output, result } = await wait({
+  testWithPython("waits no longer for an image that fails to come for too long", async (host) => {
+    const { output, result } = await wait(host, {
       pods: [list(notPulled("ErrImagePull")), list(notPulled("ImagePullBackOff"))],
       imageSeconds: "0.3",
     });
@@ -309,15 +307,15 @@ describe("the wait for a Ray cluster", () => {
     );
   });
 
-  testWithPython("waits on for an image that comes after all", async () => {
-    const { result } = await wait({ pods: [list(notPulled("ErrImagePull")), list(head, ...workers)] });
+  testWithPython("waits on for an image that comes after all", async (host) => {
+    const { result } = await wait(host, { pods: [list(notPulled("ErrImagePull")), list(head, ...workers)] });
 
     expect(result.ready).toBe("true");
   });
 
-  testWithPython("goes on after every bad answer, whichever question it is to", async () => {
+  testWithPython("goes on after every bad answer, whichever question it is to", async (host) => {
     const bad = TROUBLES.map(([, answer]) => answer);
-    const { exitCode, output, requests, result } = await wait({
+    const { exitCode, output, requests, result } = await wait(host, {
       ray: [...bad, rayCluster({ workerGroupSpecs: null })],
       pods: [...bad, list({ metadata: { name: "pod" } }, head)],
       written: [...bad.filter((answer) => typeof answer === "string" || "status" in answer), { json: {} }],
@@ -331,8 +329,8 @@ describe("the wait for a Ray cluster", () => {
     expect(result.ready).toBe("true");
   });
 
-  testWithPython("says when the time is up that the API server did not answer", async () => {
-    const { result } = await wait({
+  testWithPython("says when the time is up that the API server did not answer", async (host) => {
+    const { result } = await wait(host, {
       ray: [{ status: 403, message: "no" }],
       pods: [list()],
       waitSeconds: "0",
@@ -344,8 +342,8 @@ describe("the wait for a Ray cluster", () => {
     });
   });
 
-  testWithPython("ends when its Job is gone already, and asks again when that is not known", async () => {
-    const { exitCode, requests } = await wait({
+  testWithPython("ends when its Job is gone already, and asks again when that is not known", async (host) => {
+    const { exitCode, requests } = await wait(host, {
       pods: [list()],
       waitSeconds: "0",
       written: [{ json: {} }, { status: 503 }, { json: {} }, { status: 404 }],

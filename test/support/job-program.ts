@@ -32,14 +32,28 @@ const MISSING = ["python3", "openssl"].filter(
   (command) => spawnSync(command, ["--help"]).error !== undefined,
 );
 
-/** A test that runs python3 against an HTTPS server; where a tool for that is missing it is skipped, and says so. */
-export function testWithPython(name: string, run: () => Promise<void>): void {
-  if (MISSING.length === 0) {
-    test(name, run, 20_000);
-  } else {
+/**
+ * A test that runs python3 against an HTTPS server of its own, beside others: they mostly wait. Where a tool for that is missing it
+ * is skipped, and says so.
+ */
+export function testWithPython(name: string, run: (host: ProgramHost) => Promise<void>): void {
+  if (MISSING.length > 0) {
     process.stderr.write(`skipped: ${name}: needs ${MISSING.join(" and ")}\n`);
-    test.skip(name, run);
+    test.skip(name, () => {});
+    return;
   }
+  test.concurrent(
+    name,
+    async () => {
+      const host = new ProgramHost();
+      try {
+        await run(host);
+      } finally {
+        await host.close();
+      }
+    },
+    20_000,
+  );
 }
 
 interface Certificates {
