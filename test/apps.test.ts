@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { renderedObjects } from "../rehearsal/terraform/rendered";
+import { Configuration } from "./support/configuration";
+import { podsOf, restrictedViolations } from "./support/pod-security";
 import { allApps, SynthesizedStack, synthesizeApp } from "./support/apps";
 import { schemaProblems } from "./support/schema";
 
@@ -54,6 +57,24 @@ test.each(stacks)("stack %s of %s uses no resource that the design rules out", (
   ).toEqual([]);
   expect(JSON.stringify(json)).not.toMatch(/local-exec|"exec":/);
 });
+
+/** The pods that wait, after a RayCluster was deleted, until its own have ended. */
+function drainsOf({ resource }: Configuration): [string, any][] {
+  const values = Object.values<any>(resource.helm_release ?? {}).flatMap((release) => release.values ?? []);
+  const drains = values
+    .filter((text: string) => text.startsWith('{"'))
+    .map((text: string) => JSON.parse(text).drain);
+  return drains.filter((drain) => drain !== undefined).map(({ name, pod }) => [name, pod]);
+}
+
+test.each(stacks)(
+  "the pods of stack %s of %s meet the Pod Security Standard restricted",
+  (_name, _app, { json, dir }) => {
+    for (const [name, pod] of [...renderedObjects(dir).flatMap(podsOf), ...drainsOf(json)]) {
+      expect({ [name]: restrictedViolations(pod) }).toEqual({ [name]: [] });
+    }
+  },
+);
 
 test("the main app needs no settings and has today's values of the seed system", () => {
   const { json } = synthesizeApp("main.ts")["ray-platform"];

@@ -1,6 +1,4 @@
 import { TerraformVariable } from "cdktf";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   KubeRayOperator,
   PodSecurityStandard,
@@ -11,8 +9,6 @@ import {
   SkyPilotServiceAccount,
   WorkloadIdentity,
 } from "../lib";
-import { renderedObjects } from "../rehearsal/terraform/rendered";
-import { allApps, synthesizeApp } from "./support/apps";
 import { podsOf, restrictedViolations } from "./support/pod-security";
 import { bucketAccess, emptyStack, existingCluster, rayCluster, standardCluster } from "./support/stacks";
 import { Template } from "./support/template";
@@ -33,16 +29,6 @@ function labels(enforce: string) {
     "pod-security.kubernetes.io/warn": "restricted",
     "pod-security.kubernetes.io/audit": "restricted",
   };
-}
-
-/** The pods that wait, after a RayCluster was deleted, until its own have ended. */
-function drainsOf(dir: string): [string, any][] {
-  const { resource } = JSON.parse(readFileSync(join(dir, "cdk.tf.json"), "utf8"));
-  const values = Object.values<any>(resource.helm_release ?? {}).flatMap((release) => release.values ?? []);
-  const drains = values
-    .filter((text: string) => text.startsWith('{"'))
-    .map((text: string) => JSON.parse(text).drain);
-  return drains.filter((drain) => drain !== undefined).map(({ name, pod }) => [name, pod]);
 }
 
 describe("a namespace that is made for Ray pods", () => {
@@ -166,14 +152,6 @@ test("a standard beside an identity is refused", () => {
 });
 
 describe("the pods of this library", () => {
-  test.each(allApps())("meet restricted: %s", (app) => {
-    for (const { dir } of Object.values(synthesizeApp(app))) {
-      for (const [name, pod] of [...renderedObjects(dir).flatMap(podsOf), ...drainsOf(dir)]) {
-        expect({ [name]: restrictedViolations(pod) }).toEqual({ [name]: [] });
-      }
-    }
-  });
-
   test("meet restricted with everything that can be added to them", () => {
     const stack = emptyStack();
     const cluster = standardCluster(stack, {
