@@ -235,7 +235,7 @@ export class GkeWorkloadIdentityCluster extends GkeClusterBase {
     claim(this, {
       property: "nodeServiceAccountId",
       name: accountId,
-      what: `Google service account ${projectKey(props.project, props.googleProvider)} ${accountId}`,
+      what: `Google service account ${projectKey(this, this.project, props.googleProvider)} ${accountId}`,
       advice: "give another id, or its email as 'nodeServiceAccountEmail'",
     });
     const account = new PlainResource(this, "node-service-account", "google_service_account", {

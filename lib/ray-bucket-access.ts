@@ -11,6 +11,7 @@ import type {
 } from "./contracts/ray-bucket-access";
 import type { IWorkloadIdentity } from "./contracts/workload-identity";
 import { requireResourceLabels } from "./private/gke/google-formats";
+import { bucketGrants, noteBucketGrant } from "./private/gke/bucket-grants";
 import { regionOf } from "./private/gke/locations";
 import { MULTI_REGIONS, REGIONS } from "./private/gke/regions";
 import { warnUnlessKnown } from "./private/nearest";
@@ -78,10 +79,6 @@ export class RayBucketAccess extends Construct {
   private readonly givenBucketName: string;
   private readonly members = new Map<string, PlainResource>();
   private readonly openPrefixes = new Set<string>();
-  private readonly grantees = new Map<
-    IWorkloadIdentity,
-    { role: BucketRole; options: BucketGrantOptions }[]
-  >();
 
   constructor(scope: Construct, id: string, props: RayBucketAccessProps) {
     super(scope, id);
@@ -110,20 +107,9 @@ export class RayBucketAccess extends Construct {
     return [...this.members.values()];
   }
 
-  /** Whether an identity has been granted anything on the bucket so far. */
+  /** Whether an identity has been granted anything on the bucket so far, or is said to be by others (`roles: []`). */
   public isGrantedTo(identity: IWorkloadIdentity): boolean {
-    return (this.grantees.get(identity) ?? []).length > 0;
-  }
-
-  /**
-   * Roles that an identity has been granted so far on the whole bucket, and not only on objects whose names begin with something.
-   */
-  public rolesOnAllObjects(identity: IWorkloadIdentity): BucketRole[] {
-    const granted = this.grantees.get(identity) ?? [];
-    const onBucket = (role: BucketRole) => role.role === BucketRole.BUCKET_VIEWER.role;
-    return granted
-      .filter(({ role, options }) => options.objectPrefix === undefined || onBucket(role))
-      .map(({ role }) => role);
+    return bucketGrants(this, this.givenBucketName, identity).length > 0;
   }
 
   /**
@@ -158,8 +144,9 @@ export class RayBucketAccess extends Construct {
   public grant(identity: IWorkloadIdentity, roles: BucketRole[], options: BucketGrantOptions = {}): void {
     this.requirePrefix(options.objectPrefix);
     roles.forEach(({ role }, index) => requireName(this, `roles[${index}]`, role, ROLE));
-    const known = this.grantees.get(identity) ?? [];
-    this.grantees.set(identity, [...known, ...roles.map((role) => ({ role, options }))]);
+    for (const role of roles.length === 0 ? [undefined] : roles) {
+      noteBucketGrant(this, this.givenBucketName, identity, { role, objectPrefix: options.objectPrefix });
+    }
     for (const role of roles) {
       // What the role allows on the bucket itself cannot hang on the name of an object.
       const prefix = role.role === BucketRole.BUCKET_VIEWER.role ? undefined : options.objectPrefix;

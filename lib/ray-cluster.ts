@@ -153,7 +153,7 @@ export class RayCluster extends Construct implements IRayCluster {
       () => this.bucketMounts.requireGrants(this.identities),
       ...renderedChecks(this, props, this.render(props), this.workerServiceAccountName),
     ]);
-    keepWorkersApart(this, props.workerGroups ?? []);
+    keepWorkersApart(this, props.workerGroups ?? [], autoscales(props));
     const readiness = props.waitUntilReady && this.createReadiness(props.waitUntilReady, props.head);
     this.readyDependencies = readiness?.dependencies ?? [this.resource];
   }

@@ -88,7 +88,7 @@ export class WorkloadIdentity extends Construct implements IWorkloadIdentity {
     claim(this, {
       property: "googleServiceAccountId",
       name: accountId,
-      what: `Google service account ${projectKey(this.cluster.project, this.cluster.googleProvider)} ${accountId}`,
+      what: `Google service account ${projectKey(this, this.cluster.project, this.cluster.googleProvider)} ${accountId}`,
       advice: "share that identity ('identity'), or give the account's 'googleServiceAccountEmail'",
     });
     return new PlainResource(this, "google-service-account", "google_service_account", {

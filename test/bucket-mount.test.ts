@@ -336,4 +336,33 @@ describe("refuses", () => {
     expect(problemsWith({ readOnly: true })).toHaveLength(props.readOnly ? 0 : 1);
     expect(problemsWith({}, true)).toEqual([]);
   });
+
+  test("nothing that others grant, or that is granted by another construct or to another one of the same account", () => {
+    const stack = emptyStack();
+    const cluster = existingCluster(stack);
+    const email = "pods@my-project-id.iam.gserviceaccount.com";
+    const identity = (id: string) =>
+      new WorkloadIdentity(stack, id, {
+        cluster,
+        namespace: "ray",
+        serviceAccountName: id,
+        googleServiceAccountEmail: email,
+      });
+    const [one, other] = [identity("one"), identity("other")];
+    const access = bucketAccess(stack, cluster, { identity: one, roles: [] });
+    const shared = { cluster, bucketName: "shared", createBucket: false, identity: one };
+    const mounted = new RayBucketAccess(stack, "shared", { ...shared, readOnly: true });
+    new RayBucketAccess(stack, "again", shared);
+    const ray = new RayCluster(stack, "ray", {
+      operator: KubeRayOperator.existing(stack, "operator", { cluster }),
+      rayClusterName: "ray",
+      identity: one,
+      workerIdentity: other,
+      head: { cpu: 2, memoryGiB: 8 },
+    });
+    ray.mountBucket(access, "/data");
+    ray.mountBucket(mounted, "/shared");
+
+    expect(problemsOf(stack)).toEqual([]);
+  });
 });

@@ -1,6 +1,15 @@
 import { ConfigMapV1 } from "@cdktf/provider-kubernetes/lib/config-map-v1";
+import { Labels } from "@cdktf/provider-kubernetes/lib/labels";
+import { KubernetesProvider } from "@cdktf/provider-kubernetes/lib/provider";
 import { TerraformStack, TerraformVariable } from "cdktf";
-import { IGkeWorkloadIdentityCluster, KubeRayOperator, RayAuthProxy, RayCluster } from "../lib";
+import { Construct } from "constructs";
+import {
+  IGkeWorkloadIdentityCluster,
+  KubeRayOperator,
+  RayAuthProxy,
+  RayCluster,
+  WorkloadIdentity,
+} from "../lib";
 import { emptyStack, existingCluster, problemsOf } from "./support/stacks";
 
 /** A Ray cluster of a head alone. */
@@ -140,4 +149,62 @@ test("a namespace that is a reference is told by what it refers to", () => {
   expect(problemsOf(stack)).toEqual([
     `[stack] 'name' must not be that of stack/a, which is the same config map in the namespace "\${var.namespace}": give another name or namespace, or share what is there, got "settings" (at stack/b)`,
   ]);
+});
+
+test("what Terraform repeats, or writes to an object of others, is none of them", () => {
+  const stack = emptyStack();
+  const provider = existingCluster(stack).kubernetesProvider;
+  const settings = { metadata: { name: "settings", namespace: "tools" }, provider };
+  new ConfigMapV1(stack, "a", { ...settings, count: 1 });
+  new ConfigMapV1(stack, "b", { ...settings, count: 1 });
+  for (const fieldManager of ["one", "two"]) {
+    new Labels(stack, fieldManager, {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "tools" },
+      labels: { [fieldManager]: "x" },
+      fieldManager,
+      provider,
+    });
+  }
+  const inner = new TerraformStack(stack, "inner");
+  new KubernetesProvider(inner, "kubernetes");
+  new ConfigMapV1(inner, "settings", { metadata: { name: "other", namespace: "tools" } });
+  new ConfigMapV1(stack, "other", { metadata: { name: "other", namespace: "tools" } });
+  new KubernetesProvider(stack, "kubernetes", { alias: "default" });
+
+  expect(problemsOf(stack)).toEqual([]);
+});
+
+test("projects that Terraform alone knows are told by what they refer to", () => {
+  const stack = emptyStack();
+  const problemsWith = (one: string, two: string, id: string) => {
+    const clusters = [one, two].map((project, index) => existingCluster(stack, { project }, `${id}${index}`));
+    return clusters.map(
+      (cluster, index) => () =>
+        new WorkloadIdentity(cluster, "identity", {
+          cluster,
+          namespace: `${id}${index}`,
+          serviceAccountName: "pods",
+          googleServiceAccountId: `pods-${id}`,
+        }),
+    );
+  };
+  const [a, b] = ["a", "b"].map((id) => new TerraformVariable(stack, id, { type: "string" }));
+
+  problemsWith(a.stringValue, b.stringValue, "other").forEach((create) => expect(create).not.toThrow());
+  const [first, again] = problemsWith(a.stringValue, a.stringValue, "same");
+  first();
+  expect(again).toThrow(
+    /'googleServiceAccountId' must not be one that stack\/same0\/identity creates already/,
+  );
+});
+
+test("a construct of the user's own may be called namespaces", () => {
+  const stack = emptyStack();
+  new Construct(stack, "namespaces");
+  new Construct(stack, "google-client");
+
+  expect(() => rayOn(existingCluster(stack), "ray")).not.toThrow();
+  expect(problemsOf(stack)).toEqual([]);
 });

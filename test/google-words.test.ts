@@ -55,6 +55,7 @@ test.each<[string, object, string]>([
 
 test.each<[string, object]>([
   ["a reservation of another project", { reservationName: "projects/my-project/reservations/gpus" }],
+  ["a part of such a reservation", { reservationName: "projects/p/reservations/r/reservationBlocks/b" }],
   ["a disk of newer machines", { machineType: "c4-standard-8", diskType: "hyperdisk-balanced" }],
   ["two zones", { zones: ["us-west1-b", "us-west1-c"] }],
 ])("%s is taken", (_what, pool) => {

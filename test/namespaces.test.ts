@@ -337,3 +337,41 @@ test("where nobody creates it, an imported Ray cluster's namespace is not waited
 
   expect(Template.of(stack).resource("kubernetes_network_policy_v1").depends_on ?? []).toEqual([]);
 });
+
+test("a namespace that exists for a construct, and that the same stack creates by other means, is waited for", () => {
+  const stack = emptyStack();
+  const cluster = existingCluster(stack);
+  new RayCluster(stack, "ray", {
+    operator: KubeRayOperator.existing(stack, "operator", { cluster }),
+    rayClusterName: "ray",
+    namespace: "team",
+    createNamespace: false,
+    head: { cpu: 2, memoryGiB: 8 },
+  });
+  new NamespaceV1(stack, "team", { metadata: { name: "team" }, provider: cluster.kubernetesProvider });
+
+  for (const type of ["kubernetes_service_account_v1", "kubernetes_network_policy_v1"]) {
+    expect(Template.of(stack).resource(type).depends_on).toEqual(["kubernetes_namespace_v1.team"]);
+  }
+});
+
+test("clusters and namespaces whose names come to one text have a namespace each", () => {
+  const stack = emptyStack();
+  for (const [clusterName, namespace] of [
+    ["train", "eu-ray"],
+    ["train-eu", "ray"],
+  ]) {
+    const cluster = existingCluster(stack, { clusterName }, clusterName);
+    new WorkloadIdentity(cluster, "pods", {
+      cluster,
+      namespace,
+      serviceAccountName: "pods",
+      projectNumber: "123",
+    });
+  }
+
+  const names = Template.of(stack)
+    .resources("kubernetes_namespace_v1")
+    .map(({ metadata, provider }) => `${provider} ${metadata.name}`);
+  expect(names.sort()).toEqual(["kubernetes.train eu-ray", "kubernetes.train-eu ray"]);
+});

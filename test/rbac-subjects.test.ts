@@ -74,6 +74,10 @@ test.each([
     RbacSubject.user("principal://iam.googleapis.com/locations/global/workforcePools/p/subject/ada"),
   ],
   [
+    "a pool of federated identities",
+    RbacSubject.group("principalSet://iam.googleapis.com/locations/global/workforcePools/p/group/g"),
+  ],
+  [
     "a group of Kubernetes itself, which needs no Google Groups",
     RbacSubject.group("system:serviceaccounts:ci"),
   ],

@@ -77,6 +77,13 @@ describe("an autoscaler names the pods that are deleted, so those of another Ray
     expect(problemsOfTwo(one, { ...other, rayClusterName: "ray-b" })).toEqual([]);
   });
 
+  test("where no autoscaler runs, nobody is deleted", () => {
+    const fixed = { ...group, minReplicas: 2 };
+    const one = { workerGroups: [{ ...fixed, groupName: "a-cpu" }] };
+
+    expect(problemsOfTwo(one, { rayClusterName: "ray-a", workerGroups: [fixed] })).toEqual([]);
+  });
+
   test("so is a head whose name begins as a worker's", () => {
     expect(problemsOfTwo({ workerGroups: [group] }, { rayClusterName: "ray-cpu-worker-x" })).toEqual([
       problem("stack/one", "cpu", "ray-cpu-worker-", "stack/other"),

@@ -69,7 +69,7 @@ export interface RayBucketAccessProps extends WorkloadIdentityOptions {
    */
   readonly readOnly?: boolean;
   /**
-   * Roles of the identity on the bucket.
+   * Roles of the identity on the bucket. An empty list states that it has its rights from elsewhere, such as the project.
    * @default - [BucketRole.OBJECT_USER, BucketRole.BUCKET_VIEWER], or with `readOnly` OBJECT_VIEWER in place of OBJECT_USER
    */
   readonly roles?: BucketRole[];

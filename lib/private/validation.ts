@@ -77,7 +77,8 @@ export const CIDR_BLOCK: NamingRule = {
 
 /** https://cloud.google.com/compute/docs/instances/reservations-consume */
 export const RESERVATION: NamingRule = {
-  pattern: /^(projects\/[^/\s]+\/reservations\/)?[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/,
+  pattern:
+    /^(projects\/[^/\s]+\/reservations\/)?[a-z]([-a-z0-9]{0,61}[a-z0-9])?(\/reservation(Sub)?Blocks\/[^/\s]+)*$/,
   maxLength: 200,
   description:
     'the name of a reservation, such as "gpus", or of a shared one, "projects/my-project/reservations/gpus"',

@@ -4,6 +4,7 @@ import { Fn, ITerraformDependable, TerraformProvider, Token } from "cdktf";
 import { Construct, IConstruct } from "constructs";
 import type { GkeNodePool } from "../../contracts/gke-node-pool";
 import type {
+  GkeClusterAttributes,
   GkeClusterOptions,
   IGkeWorkloadIdentityCluster,
 } from "../../contracts/gke-workload-identity-cluster";
@@ -55,6 +56,7 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
   public readonly googleProvider?: TerraformProvider;
   public readonly dnsEndpoint: boolean;
   private readonly givenProject?: string;
+  private readonly projectOfKey?: string;
   private readonly kubernetesToken?: string;
   private givenKubernetesProvider?: TerraformProvider;
   private givenHelmProvider?: TerraformProvider;
@@ -84,6 +86,8 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
     this.gcsFuseAddon = this.autopilot || (props.gcsFuseAddon ?? false);
     this.securityGroup = props.securityGroup || undefined;
     this.givenProject = props.project;
+    // Where it is left out, the identity pool of a cluster that is known by its attributes tells the project.
+    this.projectOfKey = props.project ?? (props as Partial<GkeClusterAttributes>).workloadIdentityPool;
     this.kubernetesToken = props.kubernetesToken;
     this.dnsEndpoint = props.dnsEndpoint ?? false;
     this.googleProvider = props.googleProvider;
@@ -137,8 +141,8 @@ export abstract class GkeClusterBase extends Construct implements IGkeWorkloadId
 
   private note(provider: TerraformProvider | undefined): void {
     if (provider === undefined) return;
-    const { clusterName, location, givenProject, googleProvider } = this;
-    noteProvider(provider, this, { clusterName, location, project: givenProject, googleProvider });
+    const { clusterName, location, projectOfKey, googleProvider } = this;
+    noteProvider(provider, this, { clusterName, location, project: projectOfKey, googleProvider });
   }
 
   private connection(): Connection {

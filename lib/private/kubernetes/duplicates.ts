@@ -2,7 +2,7 @@ import { IConstruct } from "constructs";
 import { checkLate } from "../terraform/late-checks";
 import { PerStack } from "../terraform/per-stack";
 import { invalid } from "../validation";
-import { KubernetesObject, kubernetesObjects } from "./objects";
+import { KubernetesObject, kubernetesObjects } from "../terraform/kubernetes-objects";
 
 /** One check in each stack, however many clusters it has. */
 const checked = new PerStack((stack) => {

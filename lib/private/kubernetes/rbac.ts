@@ -66,7 +66,9 @@ export function requireRbacSubject(
     const example = isUser ? "ada@example.com" : "ray-users@example.com";
     throw invalid(scope, property, `be an email, such as "${example}"`, subjectName);
   }
-  if (!isUser && !subjectName.startsWith("system:") && cluster.owned && cluster.securityGroup === undefined) {
+  // Those of Kubernetes itself and of workforce pools are no Google Groups.
+  const isGoogleGroup = !isUser && subjectName.includes("@");
+  if (isGoogleGroup && cluster.owned && cluster.securityGroup === undefined) {
     throw invalid(
       scope,
       property,

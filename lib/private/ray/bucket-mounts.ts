@@ -5,6 +5,7 @@ import type { BucketMountOptions } from "../../contracts/bucket-mount-options";
 import type { ManifestPart } from "../../contracts/manifest";
 import type { RayPods } from "../../contracts/ray-pods";
 import type { IWorkloadIdentity } from "../../contracts/workload-identity";
+import { bucketGrants } from "../gke/bucket-grants";
 import { invalid, requireInteger } from "../validation";
 
 /** The user and group that the Ray images run as. */
@@ -75,13 +76,12 @@ export function requireMountOptions(scope: IConstruct, options: BucketMountOptio
 /** A bucket that pods may mount: a `RayBucketAccess`. */
 interface MountableBucket extends IConstruct {
   csiVolume(volumeName: string, options: BucketMountOptions): ManifestPart;
-  isGrantedTo(identity: IWorkloadIdentity): boolean;
-  rolesOnAllObjects(identity: IWorkloadIdentity): BucketRole[];
 }
 
 /** A bucket in a folder of the pods. */
 interface Mount {
   readonly access: MountableBucket;
+  readonly bucketName: string;
   readonly mountPath: string;
   readonly readOnly: boolean;
 }
@@ -116,7 +116,8 @@ export class BucketMounts {
       pods.addVolumeMount({ name, mountPath, ...(options.readOnly ? { readOnly: true } : {}) });
       pods.addAnnotation(MOUNTED_ANNOTATION, "true");
     }
-    this.mounted.push({ access, mountPath, readOnly: options.readOnly ?? false });
+    const { bucketName } = volume.csi.volumeAttributes;
+    this.mounted.push({ access, bucketName, mountPath, readOnly: options.readOnly ?? false });
     this.cacheGiB += options.fileCacheGiB ?? 0;
   }
 
@@ -166,13 +167,19 @@ export class BucketMounts {
 }
 
 /** What is missing for a mount, as the end of the sentence "... grants ...". */
-function lackOf({ access, readOnly }: Mount, identity: IWorkloadIdentity): string | undefined {
-  if (!access.isGrantedTo(identity)) return "nothing";
-  const roles = access.rolesOnAllObjects(identity).map(({ role }) => role);
-  if (roles.every((role) => OF_THE_BUCKET.includes(role))) {
+function lackOf({ access, bucketName, readOnly }: Mount, identity: IWorkloadIdentity): string | undefined {
+  const grants = bucketGrants(access, bucketName, identity);
+  if (grants.length === 0) return "nothing";
+  // Where others grant, it is not known here what.
+  if (grants.some(({ role }) => role === undefined)) return undefined;
+  const ofAll = grants
+    .filter(({ objectPrefix }) => objectPrefix === undefined)
+    .flatMap(({ role }) => (role === undefined ? [] : [role.role]));
+  if (ofAll.every((role) => OF_THE_BUCKET.includes(role))) {
     return "only objects whose names begin with something, and the driver lists all";
   }
-  if (!readOnly && roles.every((role) => TO_READ.includes(role))) {
+  // Some may write a folder of a bucket that they may list.
+  if (!readOnly && grants.every(({ role }) => TO_READ.includes(role!.role))) {
     return "only reading (mount it with 'readOnly', or grantReadWrite)";
   }
   return undefined;

@@ -101,7 +101,9 @@ function requireGroup(scope: IConstruct, path: string, group: RayGroup, props: R
   requireLabels(scope, `${path}.nodeSelector`, group.nodeSelector);
   requireLabels(scope, `${path}.labels`, group.labels);
   requireEnv(scope, `${path}.env`, group.env);
-  Object.keys(group.annotations ?? {}).forEach((key) => requireLabelKey(scope, `${path}.annotations`, key));
+  Object.keys(group.annotations ?? {}).forEach((key) =>
+    requireLabelKey(scope, `${path}.annotations`, key.toLowerCase()),
+  );
   requireRayResources(scope, path, group);
   group.topologySpreadConstraints?.forEach((constraint, index) =>
     requireSpread(scope, `${path}.topologySpreadConstraints[${index}]`, constraint),

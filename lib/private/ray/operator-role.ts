@@ -1,5 +1,5 @@
 import type { IRayCluster } from "../../contracts/ray-cluster";
-import { KubernetesObject, kubernetesObjects } from "../kubernetes/objects";
+import { KubernetesObject, kubernetesObjects } from "../terraform/kubernetes-objects";
 import { clusterKey } from "../terraform/claims";
 import { checkLate } from "../terraform/late-checks";
 import { resolvedText } from "../terraform/names";

@@ -12,17 +12,21 @@ import { LONGEST_POD_PREFIX } from "./autoscaler-rules";
 interface NamedGroups {
   readonly ray: IRayCluster;
   readonly groups: readonly RayWorkerGroup[];
+  /** Whether an autoscaler names pods to delete. */
+  readonly autoscales: boolean;
 }
 
 /** The Ray clusters of each stack. */
 const rayClusters = new PerStack((stack) => {
   const known: NamedGroups[] = [];
   checkLate(stack, () =>
-    known.flatMap((one) =>
-      known
-        .filter((other) => other !== one && shareNamespace(one.ray, other.ray))
-        .map((other) => () => requireApart(one, other)),
-    ),
+    known
+      .filter(({ autoscales }) => autoscales)
+      .flatMap((one) =>
+        known
+          .filter((other) => other !== one && shareNamespace(one.ray, other.ray))
+          .map((other) => () => requireApart(one, other)),
+      ),
   );
   return known;
 });
@@ -31,8 +35,12 @@ const rayClusters = new PerStack((stack) => {
  * Has it checked that no pods of another Ray cluster of the namespace have names that begin as the worker pods of this one: its
  * autoscaler says by name which pods are deleted, and the admission policy can tell them by the beginning alone.
  */
-export function keepWorkersApart(ray: IRayCluster, groups: readonly RayWorkerGroup[]): void {
-  rayClusters.of(ray).push({ ray, groups });
+export function keepWorkersApart(
+  ray: IRayCluster,
+  groups: readonly RayWorkerGroup[],
+  autoscales: boolean,
+): void {
+  rayClusters.of(ray).push({ ray, groups, autoscales });
 }
 
 function shareNamespace(one: IRayCluster, other: IRayCluster): boolean {

@@ -2,6 +2,7 @@ import { TerraformProvider, Token } from "cdktf";
 import { IConstruct } from "constructs";
 import type { IGkeWorkloadIdentityCluster } from "../../contracts/gke-workload-identity-cluster";
 import { invalid } from "../validation";
+import { resolvedText } from "./names";
 import { PerStack } from "./per-stack";
 
 /** Who creates what in a stack, so that nothing is created twice: Terraform would find out in mid-apply. */
@@ -64,10 +65,14 @@ export function addressKey(cluster: IConstruct, address: ClusterAddress): string
   const { clusterName, location, project, googleProvider } = address;
   return [clusterName, location].some((part) => Token.isUnresolved(part))
     ? cluster.node.path
-    : `${projectKey(project, googleProvider)} ${clusterName} ${location}`;
+    : `${projectKey(cluster, project, googleProvider)} ${clusterName} ${location}`;
 }
 
-/** Tells projects apart, as far as they are known. */
-export function projectKey(project: string | undefined, provider?: TerraformProvider): string {
-  return project === undefined || Token.isUnresolved(project) ? (provider?.alias ?? "default") : project;
+/** Tells projects apart: by the id, by the reference behind it, or by the provider that has it. */
+export function projectKey(
+  scope: IConstruct,
+  project: string | undefined,
+  provider?: TerraformProvider,
+): string {
+  return project === undefined ? (provider?.alias ?? "default") : resolvedText(scope, project);
 }

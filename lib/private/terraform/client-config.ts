@@ -1,6 +1,10 @@
 import { TerraformProvider, TerraformStack } from "cdktf";
 import { IConstruct } from "constructs";
+import { PerStack } from "./per-stack";
 import { PlainDataSource } from "./plain-elements";
+
+/** The data sources of each stack. */
+const configs = new PerStack(() => new Map<string, PlainDataSource>());
 
 /**
  * What a Google provider knows of itself: its project and its access token. One data source serves all constructs of a
@@ -9,9 +13,15 @@ import { PlainDataSource } from "./plain-elements";
 export function googleClientConfig(scope: IConstruct, googleProvider?: TerraformProvider): PlainDataSource {
   const stack = TerraformStack.of(scope);
   const alias = googleProvider?.alias;
-  const id = alias === undefined ? "google-client" : `google-client-${alias}`;
-  const existing = stack.node.tryFindChild(id) as PlainDataSource | undefined;
-  return existing ?? new PlainDataSource(stack, id, "google_client_config", { provider: googleProvider });
+  const name = alias === undefined ? "google-client" : `google-client-${alias}`;
+  const known = configs.of(scope);
+  const existing = known.get(name);
+  if (existing !== undefined) return existing;
+  // A construct of the user's own may have the id.
+  const id = stack.node.tryFindChild(name) === undefined ? name : `${name}-config`;
+  const config = new PlainDataSource(stack, id, "google_client_config", { provider: googleProvider });
+  known.set(name, config);
+  return config;
 }
 
 /** The project of a Google provider. A plan fails at once where the provider has none, and not an apply halfway. */

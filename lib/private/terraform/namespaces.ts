@@ -5,7 +5,10 @@ import type { SkyPilotPodSecurity } from "../../contracts/skypilot-options";
 import { DNS_LABEL, invalid, requireName, requireOneOf } from "../validation";
 import { lateDependencies } from "./dependencies";
 import { claimNamespace, NamespacePurpose } from "./namespace-purposes";
+import { providerKey } from "./claims";
+import { kubernetesObjects } from "./kubernetes-objects";
 import { resolvedText } from "./names";
+import { PerStack } from "./per-stack";
 import { PlainAttributes, PlainResource } from "./plain-elements";
 
 const POD_SECURITY = "pod-security.kubernetes.io";
@@ -62,7 +65,7 @@ export function useNamespace(scope: Construct, request: NamespaceRequest): ITerr
   if (purpose !== undefined) {
     claimNamespace(scope, { namespace, purpose, property, provider: () => provider });
   }
-  return (registryOf(stack) ?? new Namespaces(stack, REGISTRY)).use(scope, request);
+  return registries.of(scope).use(scope, request);
 }
 
 /** @throws if it is a namespace that every cluster has, with pods of others in it */
@@ -77,22 +80,28 @@ export function enforcedStandard(
   namespace: string,
   provider: TerraformProvider,
 ): string | undefined {
-  return registryOf(TerraformStack.of(scope))?.find(namespace, provider)?.standard;
+  return registries.of(scope).find(namespace, provider)?.standard;
 }
 
 /**
- * The namespace of that name as something to wait for, if another construct of the stack has it created, before or after;
- * else nothing, which Terraform does not see.
+ * The namespace of that name as something to wait for, if anything in the stack creates it, before or after; else nothing, which
+ * Terraform does not see.
  */
 export function lateNamespace(
   scope: IConstruct,
   namespace: string,
   provider: () => TerraformProvider,
 ): ITerraformDependable {
+  const stack = TerraformStack.of(scope);
   return {
     get fqn() {
+      const name = resolvedText(scope, namespace);
+      const cluster = providerKey(provider());
+      const found = kubernetesObjects(stack).find(
+        (object) => object.kind === "namespace" && object.name === name && object.cluster === cluster,
+      );
       // cdktf drops what is undefined from a list.
-      return registryOf(TerraformStack.of(scope))?.find(namespace, provider())?.fqn as string;
+      return found?.resource.fqn as string;
     },
   };
 }
@@ -109,11 +118,14 @@ export function refuseStandardOfExisting(
   throw invalid(scope, property, requirement, standard);
 }
 
-const REGISTRY = "namespaces";
-
-function registryOf(stack: TerraformStack): Namespaces | undefined {
-  return stack.node.tryFindChild(REGISTRY) as Namespaces | undefined;
-}
+/** The namespaces of each stack, beside a construct of the user's own if that has taken the id. */
+const registries = new PerStack(
+  (stack): Namespaces =>
+    new Namespaces(
+      stack,
+      stack.node.tryFindChild("namespaces") === undefined ? "namespaces" : "ray-namespaces",
+    ),
+);
 
 /** Whether a namespace is made where it is left open: every cluster has some, and a reference is to something that exists. */
 function isNamespaceCreated(namespace: string, createNamespace?: boolean): boolean {
@@ -132,7 +144,7 @@ class Namespaces extends Construct {
     }
     const known = this.find(namespace, provider);
     if (known === undefined) {
-      const id = ownedId(provider, Token.isUnresolved(namespace) ? `${this.known.size}` : namespace);
+      const id = this.freeId(provider, Token.isUnresolved(namespace) ? `${this.known.size}` : namespace);
       const made = new SharedNamespace(this, id, scope, create, request);
       this.known.set(this.key(namespace, provider), made);
       return made.dependencies;
@@ -152,13 +164,15 @@ class Namespaces extends Construct {
   }
 
   private key(namespace: string, provider: TerraformProvider): string {
-    return ownedId(provider, resolvedText(this, namespace));
+    return `${providerKey(provider)} ${resolvedText(this, namespace)}`;
   }
-}
 
-/** Tells the namespaces of several clusters apart. */
-function ownedId(provider: TerraformProvider, name: string): string {
-  return `${provider.alias ?? provider.terraformResourceType}-${name}`;
+  /** Tells the namespaces of several clusters apart; two names may come to one text. */
+  private freeId(provider: TerraformProvider, name: string): string {
+    const owner = provider.alias ?? provider.terraformResourceType;
+    const id = `${owner}-${name}`;
+    return this.node.tryFindChild(id) === undefined ? id : `${owner}--${name}`;
+  }
 }
 
 /** One namespace and what it waits for. */
@@ -183,7 +197,8 @@ class SharedNamespace {
     this.awaited = new Set(request.dependencies);
     this.labels = { ...request.labels };
     if (!created) {
-      this.dependencies = request.dependencies;
+      const { namespace, provider } = request;
+      this.dependencies = [...request.dependencies, lateNamespace(scope, namespace, () => provider)];
       return;
     }
     this.notePodSecurity(scope, request);
@@ -195,11 +210,6 @@ class SharedNamespace {
     });
     this.resource.dependsOn = lateDependencies(parent, () => [...this.awaited]);
     this.dependencies = [this.resource];
-  }
-
-  /** Address of the resource; none where the namespace exists already. */
-  public get fqn(): string | undefined {
-    return this.resource?.fqn;
   }
 
   public waitFor(dependencies: ITerraformDependable[]): void {

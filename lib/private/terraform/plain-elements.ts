@@ -61,10 +61,6 @@ export class PlainResource extends TerraformResource {
     return this.attributes.metadata;
   }
 
-  public get kindInput(): unknown {
-    return this.attributes.kind;
-  }
-
   /** Sets some attributes anew. */
   public put(attributes: PlainAttributes): void {
     this.attributes = { ...this.attributes, ...attributes };

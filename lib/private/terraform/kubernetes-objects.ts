@@ -1,14 +1,15 @@
 import { TerraformElement, TerraformResource, TerraformStack } from "cdktf";
-import { providerKey } from "../terraform/claims";
-import { resolvedText } from "../terraform/names";
+import { providerKey } from "./claims";
+import { resolvedText } from "./names";
 
-/** Resources of the Kubernetes provider that write to an object which something else creates. */
-const WRITES_TO_OTHERS = /^kubernetes_(annotations|labels|env|config_map_v1_data|secret_v1_data|node_taint)$/;
+/** Resources of the Kubernetes provider that are no object: they write to one, or ask for a token. */
+const NO_OBJECT =
+  /^kubernetes_(annotations|labels|env|config_map_v1_data|secret_v1_data|node_taint|token_request(_v1)?)$/;
 
 /** A Kubernetes object, or a Helm release, that a resource of Terraform is. */
 export interface KubernetesObject {
   readonly resource: TerraformResource;
-  /** For example `role`; `annotations of ServiceAccount` where others create the object. */
+  /** For example `role`. */
   readonly kind: string;
   /** Empty where the object is in no namespace. */
   readonly namespace: string;
@@ -22,7 +23,6 @@ interface Inputs {
   readonly metadataInput?: { readonly name?: string; readonly namespace?: string };
   readonly nameInput?: string;
   readonly namespaceInput?: string;
-  readonly kindInput?: string;
 }
 
 /** The Kubernetes objects of a stack, whoever created the resources. */
@@ -31,18 +31,20 @@ export function kubernetesObjects(stack: TerraformStack): KubernetesObject[] {
     .findAll()
     .filter((construct) => TerraformElement.isTerraformElement(construct))
     .filter((element) => TerraformResource.isTerraformResource(element))
+    .filter((resource) => TerraformStack.of(resource) === stack)
     .flatMap((resource) => {
-      const { terraformResourceType: type, provider } = resource;
-      if (!/^(kubernetes|helm)_/.test(type)) return [];
-      const { metadataInput, nameInput, namespaceInput, kindInput } = resource as Inputs;
+      const { terraformResourceType: type, provider, forEach, count } = resource;
+      if (!/^(kubernetes|helm)_/.test(type) || NO_OBJECT.test(type)) return [];
+      // Terraform alone knows how many these are, and what they are called.
+      if (forEach !== undefined || count !== undefined) return [];
+      const { metadataInput, nameInput, namespaceInput } = resource as Inputs;
       const name = metadataInput?.name ?? nameInput;
       // A name that Kubernetes chooses is nobody else's.
       if (name === undefined) return [];
-      const ownKind = type.replace(/^kubernetes_|_v\d+\w*$/g, "");
       return [
         {
           resource,
-          kind: WRITES_TO_OTHERS.test(type) ? `${ownKind} of ${kindInput ?? "an object"}` : ownKind,
+          kind: type.replace(/^kubernetes_|_v\d+\w*$/g, ""),
           namespace: resolvedText(stack, metadataInput?.namespace ?? namespaceInput ?? ""),
           name: resolvedText(stack, name),
           cluster: provider === undefined ? "" : providerKey(provider),
